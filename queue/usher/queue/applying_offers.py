@@ -1,0 +1,118 @@
+"""Applies the events of an offer to the ledger: made, accepted, declined, expired, withdrawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from usher.queue.applying_legs import agent_copy, begin_leg, change_leg, end_leg, leg_of
+from usher.queue.events import (
+    OfferAccepted,
+    OfferDeclined,
+    OfferEvent,
+    OfferExpired,
+    OfferMade,
+    OfferWithdrawn,
+)
+from usher.queue.lifecycle import move_contact
+from usher.queue.state import Contact, Leg, copied
+from usher.queue.values import (
+    NEVER_MS,
+    AgentId,
+    ContactState,
+    LegEnd,
+    LegRole,
+    LegState,
+)
+
+if TYPE_CHECKING:
+    from usher.queue.ledger import Ledger
+
+
+def apply_offer(ledger: Ledger, event: OfferEvent, at_ms: int) -> None:
+    """Applies one event of an offer."""
+    contact = copied(ledger.contacts[event.contact_id])
+    match event:
+        case OfferMade():
+            _make(ledger, contact, event, at_ms)
+        case OfferAccepted():
+            _accept(ledger, contact, event, at_ms)
+        case OfferDeclined():
+            leg = leg_of(contact, event.leg_id)
+            end_leg(ledger, contact, leg, at_ms, LegEnd.DECLINED)
+            pause(ledger, contact, leg.agent_id, event.pause_until_ms)
+        case OfferExpired():
+            leg = leg_of(contact, event.leg_id)
+            end_leg(ledger, contact, leg, at_ms, LegEnd.EXPIRED)
+            pause(ledger, contact, leg.agent_id, event.pause_until_ms)
+            _count_miss(ledger, leg)
+        case OfferWithdrawn():
+            leg = leg_of(contact, event.leg_id)
+            end_leg(ledger, contact, leg, at_ms, LegEnd.WITHDRAWN)
+            contact.state = move_contact(contact.state, ContactState.WAITING)
+        case _:
+            assert_never(event)
+    ledger.put_contact(contact)
+
+
+def _make(ledger: Ledger, contact: Contact, event: OfferMade, at_ms: int) -> None:
+    leg = Leg(
+        event.leg_id,
+        event.contact_id,
+        event.agent_id,
+        contact.facts.channel,
+        LegRole.OWNER,
+        LegState.OFFERED,
+        event.price,
+        event.wrap_up_price,
+        event.due_ms,
+        at_ms,
+        event.score,
+        event.policy_version,
+        event.found,
+    )
+    begin_leg(ledger, contact, leg)
+    ledger.deadlines.add_leg(leg)
+
+
+def _accept(ledger: Ledger, contact: Contact, event: OfferAccepted, at_ms: int) -> None:
+    old = leg_of(contact, event.leg_id)
+    new = copied(old)
+    new.state = event.state
+    new.due_ms = event.due_ms
+    new.joined_ms = at_ms
+    if event.state is LegState.ACTIVE:
+        begin_talk(contact, new, at_ms)
+    else:
+        ledger.deadlines.add_leg(new)
+    change_leg(ledger, contact, old, new)
+    contact.state = move_contact(contact.state, ContactState.ENGAGED)
+    if ledger.agents[old.agent_id].missed:
+        agent = agent_copy(ledger, old.agent_id)
+        agent.missed = {name: n for name, n in agent.missed.items() if name != old.channel}
+        ledger.put_agent(agent)
+
+
+def begin_talk(contact: Contact, leg: Leg, at_ms: int) -> None:
+    """The leg's copy is active from now: on the contact's copy the wait ends."""
+    leg.state = LegState.ACTIVE
+    leg.active_ms = at_ms
+    if leg.joined_ms == NEVER_MS:
+        leg.joined_ms = at_ms
+    if contact.waiting_since_ms != NEVER_MS:
+        contact.waited_ms += max(0, at_ms - contact.waiting_since_ms)
+        contact.waiting_since_ms = NEVER_MS
+    if contact.answered_ms == NEVER_MS:
+        contact.answered_ms = at_ms
+
+
+def pause(ledger: Ledger, contact: Contact, agent_id: AgentId, until_ms: int) -> None:
+    """The pair of the contact's copy and the agent pauses until then (0 = not at all)."""
+    if until_ms:
+        contact.pauses = {**contact.pauses, agent_id: until_ms}
+        ledger.deadlines.add_pause(contact.contact_id, agent_id, until_ms)
+
+
+def _count_miss(ledger: Ledger, leg: Leg) -> None:
+    agent = agent_copy(ledger, leg.agent_id)
+    agent.missed = {**agent.missed, leg.channel: agent.missed.get(leg.channel, 0) + 1}
+    ledger.put_agent(agent)

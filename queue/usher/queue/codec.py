@@ -1,0 +1,51 @@
+"""Records to bytes and back: the journal's format.
+
+A record is one command with the events it led to. A version is never changed: what is added comes at
+the end with a default, anything else is a new version, and old ones are read for ever.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from usher.queue.commands import AnyCommand
+from usher.queue.events import AnyEvent
+
+RECORD_VERSION = 1
+
+
+class UnknownRecordVersion(Exception):
+    """The journal was written by a later Usher than this one."""
+
+
+class Record(Struct, frozen=True, array_like=True, gc=False):
+    """One accepted command: what was asked, when, and what has happened."""
+
+    position: int
+    at_ms: int
+    command: AnyCommand
+    events: tuple[AnyEvent, ...]
+    request_id: str = ""
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(list[Record])
+
+
+def encode_records(records: Sequence[Record]) -> bytes:
+    """Returns the body of one batch, in format RECORD_VERSION."""
+    return _ENCODER.encode(records)
+
+
+def decode_records(version: int, body: bytes) -> list[Record]:
+    """Returns the records of a body.
+
+    Raises UnknownRecordVersion for a format this Usher does not know, msgspec.DecodeError for bytes
+    that are not of the format.
+    """
+    if version != RECORD_VERSION:
+        raise UnknownRecordVersion(
+            f"records of version {version}: this Usher reads version {RECORD_VERSION} only"
+        )
+    return _DECODER.decode(body)

@@ -1,0 +1,121 @@
+"""Due times of a pool: what happens by itself, and when.
+
+A heap of entries that are checked against the records only when they come up: an entry whose record
+has moved on is dropped then. So setting a due time is one push, and nothing is ever searched for.
+The heap is derived from the records and is part of no snapshot.
+"""
+
+import heapq
+from enum import IntEnum
+from typing import NamedTuple
+
+from usher.queue.state import Contact, Leg
+from usher.queue.values import NEVER_MS, AgentId, ContactId, ContactState, LegId, LegState
+
+
+class Due(IntEnum):
+    """Kinds of due times, in the order in which those of one moment come."""
+
+    LEG = 0
+    GRACE = 1
+    PAUSE = 2
+    RETIREMENT = 3
+
+
+class Deadline(NamedTuple):
+    """One due time. `leg_id` is set for LEG and GRACE, `agent_id` for PAUSE."""
+
+    due_ms: int
+    kind: Due
+    contact_id: ContactId
+    leg_id: LegId
+    agent_id: AgentId
+
+
+_NO_LEG = LegId("")
+_NO_AGENT = AgentId("")
+
+
+class Deadlines:
+    """The heap. Reads the contacts it was given, never changes them."""
+
+    def __init__(self, contacts: dict[ContactId, Contact]) -> None:
+        self._contacts = contacts
+        self._heap: list[Deadline] = []
+
+    def add_leg(self, leg: Leg) -> None:
+        """Adds the end of a lease, of joining or of wrap-up."""
+        entry = Deadline(leg.due_ms, Due.LEG, leg.contact_id, leg.leg_id, _NO_AGENT)
+        heapq.heappush(self._heap, entry)
+
+    def add_grace(self, leg: Leg) -> None:
+        """Adds the moment when the leg's contact re-queues."""
+        entry = Deadline(leg.grace_due_ms, Due.GRACE, leg.contact_id, leg.leg_id, _NO_AGENT)
+        heapq.heappush(self._heap, entry)
+
+    def add_pause(self, contact_id: ContactId, agent_id: AgentId, until_ms: int) -> None:
+        """Adds the end of a pause between contact and agent."""
+        heapq.heappush(self._heap, Deadline(until_ms, Due.PAUSE, contact_id, _NO_LEG, agent_id))
+
+    def add_retirement(self, contact: Contact) -> None:
+        """Adds the moment when an ended contact leaves the pool."""
+        entry = Deadline(contact.retire_ms, Due.RETIREMENT, contact.contact_id, _NO_LEG, _NO_AGENT)
+        heapq.heappush(self._heap, entry)
+
+    def add_all(self, contact: Contact) -> None:
+        """Adds whatever is due for this contact (after a restore, or when due times moved)."""
+        for leg in contact.legs:
+            if _leg_has_due(leg):
+                self.add_leg(leg)
+            if leg.grace_due_ms != NEVER_MS:
+                self.add_grace(leg)
+        for agent_id, until_ms in contact.pauses.items():
+            self.add_pause(contact.contact_id, agent_id, until_ms)
+        if contact.retire_ms != NEVER_MS:
+            self.add_retirement(contact)
+
+    def next_ms(self) -> int | None:
+        """Returns the next due time in ms, or None."""
+        heap = self._heap
+        while heap:
+            if self._stands(heap[0]):
+                return heap[0].due_ms
+            heapq.heappop(heap)
+        return None
+
+    def due(self, at_ms: int, most: int) -> list[Deadline]:
+        """Returns at most `most` deadlines due by `at_ms` in order of time; they stay in the heap."""
+        found: list[Deadline] = []
+        heap = self._heap
+        while heap and heap[0].due_ms <= at_ms and len(found) < most:
+            entry = heapq.heappop(heap)
+            if self._stands(entry) and (not found or found[-1] != entry):
+                found.append(entry)
+        for entry in found:
+            heapq.heappush(heap, entry)
+        return found
+
+    def _stands(self, entry: Deadline) -> bool:
+        contact = self._contacts.get(entry.contact_id)
+        if contact is None:
+            return False
+        match entry.kind:
+            case Due.RETIREMENT:
+                return contact.retire_ms == entry.due_ms
+            case Due.PAUSE:
+                pause_ms = contact.pauses.get(entry.agent_id)
+                return contact.state is not ContactState.ENDED and pause_ms == entry.due_ms
+            case Due.LEG | Due.GRACE:
+                leg = contact.leg(entry.leg_id)
+                return leg is not None and _leg_stands(leg, entry)
+
+
+def _leg_stands(leg: Leg, entry: Deadline) -> bool:
+    if entry.kind is Due.GRACE:
+        return leg.grace_due_ms == entry.due_ms and leg.owns
+    return _leg_has_due(leg) and leg.due_ms == entry.due_ms
+
+
+def _leg_has_due(leg: Leg) -> bool:
+    state = leg.state
+    return state is LegState.OFFERED or state is LegState.JOINING or state is LegState.WRAPPING

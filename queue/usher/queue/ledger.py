@@ -1,0 +1,183 @@
+"""The ledger: who waits, who is free, who is on what. `apply` is the only writer of state.
+
+    event -> apply -> records (copied, changed, put back) -> due times, touched records
+
+It reads no policy and decides nothing: every figure stands in the event. The same events in the same
+order give the same ledger, live, on replay, and after snapshot and tail (`state_hash`).
+"""
+
+from hashlib import blake2b
+from typing import assert_never
+
+import msgspec
+
+from usher.queue import applying_agents, applying_contacts, applying_offers
+from usher.queue.deadlines import Deadlines
+from usher.queue.events import (
+
+    AgentSignedIn,
+    AgentSignedOut,
+    AnyEvent,
+    OfferAccepted,
+    OfferDeclined,
+
+    OfferExpired,
+    OfferMade,
+    OfferWithdrawn,
+    PolicySet,
+    PoolOpened,
+    PresenceSet,
+    RosterSet,
+    SessionLost,
+)
+from usher.queue.rules import AgentProfile, Policy, QueueRules, Roster
+from usher.queue.state import Agent, Contact, Leg, copied
+from usher.queue.values import NEVER_MS, AgentId, ContactId, LegId, LegState, QueueName
+
+_OFFER_EVENTS = (OfferMade, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn)
+_AGENT_EVENTS = (AgentSignedIn, PresenceSet, AgentSignedOut, SessionLost)
+_POOL_EVENTS = (PoolOpened, PolicySet, RosterSet)
+
+
+class Touched:
+    """Records that were put in place since the last look; ended legs with their final state."""
+
+    def __init__(self) -> None:
+        self.contacts: dict[ContactId, Contact] = {}
+        self.legs: dict[LegId, Leg] = {}
+        self.agents: dict[AgentId, Agent] = {}
+        self.retired: list[ContactId] = []
+
+
+class Ledger:
+    """State of one pool. Everything public here may be read; only `apply` changes it."""
+
+    def __init__(self) -> None:
+        self.contacts: dict[ContactId, Contact] = {}
+        self.agents: dict[AgentId, Agent] = {}
+        self.policy: Policy | None = None
+        self.roster: Roster | None = None
+        self.position = 0
+        self.at_ms = 0
+        self.contacts_seen = 0
+        self.live_count = 0
+        self.clock_rate = 0
+        self.versions: tuple[str, str, str] = ("", "", "")
+        self.queues: dict[QueueName, QueueRules] = {}
+        self.profiles: dict[AgentId, AgentProfile] = {}
+        self.deadlines = Deadlines(self.contacts)
+        self.touched = Touched()
+
+    def apply(self, event: AnyEvent, at_ms: int) -> None:
+        """Applies one event of the record at `position` + 1."""
+        if isinstance(event, _OFFER_EVENTS):
+            applying_offers.apply_offer(self, event, at_ms)
+        elif isinstance(event, _AGENT_EVENTS):
+            applying_agents.apply_agent(self, event, at_ms)
+        elif isinstance(event, _POOL_EVENTS):
+            self._apply_pool(event)
+        else:
+            applying_contacts.apply_contact(self, event, at_ms)
+
+    def close_record(self, at_ms: int) -> None:
+        """Ends a record: all its events are applied."""
+        self.position += 1
+        self.at_ms = at_ms
+
+    def take_touched(self) -> Touched:
+        """Returns what was touched since the last call."""
+        touched, self.touched = self.touched, Touched()
+        return touched
+
+    def put_contact(self, contact: Contact) -> None:
+        """Puts a changed copy in place. For the applying modules only."""
+        contact.changed_position = self.position + 1
+        self.contacts[contact.contact_id] = contact
+        self.touched.contacts[contact.contact_id] = contact
+
+    def put_agent(self, agent: Agent) -> None:
+        """Puts a changed copy in place. For the applying modules only."""
+        self.agents[agent.agent_id] = agent
+        self.touched.agents[agent.agent_id] = agent
+
+    def _apply_pool(self, event: PoolOpened | PolicySet | RosterSet) -> None:
+        match event:
+            case PoolOpened():
+                self.clock_rate = event.clock_rate
+                self.versions = (event.usher_version, event.numpy_version, event.scipy_version)
+                self._move_due_times(event.outage_ms)
+            case PolicySet(policy):
+                self.set_policy(policy)
+            case RosterSet(roster):
+                self.set_roster(roster)
+                _keep_agents_of(self, roster)
+            case _:
+                assert_never(event)
+
+    def set_policy(self, policy: Policy) -> None:
+        """Takes the policy as it is (also on restore)."""
+        self.policy = policy
+        self.queues = {queue.name: queue for queue in policy.queues}
+
+    def set_roster(self, roster: Roster) -> None:
+        """Takes the roster as it is (also on restore)."""
+        self.roster = roster
+        self.profiles = {profile.agent_id: profile for profile in roster.agents}
+
+    def _move_due_times(self, outage_ms: int) -> None:
+        if outage_ms == 0:
+            return
+        for contact in list(self.contacts.values()):
+            legs = tuple(_moved(leg, outage_ms) for leg in contact.legs)
+            if any(new is not old for new, old in zip(legs, contact.legs, strict=True)):
+                moved = copied(contact, legs=legs)
+                self.put_contact(moved)
+                self.deadlines.add_all(moved)
+
+    def state_hash(self) -> str:
+        """Returns a digest of the whole state: equal states give equal digests."""
+        digest = blake2b(digest_size=16)
+        for part in self.parts():
+            digest.update(_CANONICAL.encode(part))
+        return digest.hexdigest()
+
+    def parts(self) -> list[object]:
+        """Returns the state as plain parts in a fixed order."""
+        figures = [self.position, self.at_ms, self.contacts_seen, self.clock_rate, self.versions]
+        return [
+            figures,
+            self.policy,
+            self.roster,
+            [self.agents[agent_id] for agent_id in sorted(self.agents)],
+            [self.contacts[contact_id] for contact_id in sorted(self.contacts)],
+        ]
+
+
+_CANONICAL = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def _moved(leg: Leg, outage_ms: int) -> Leg:
+    """Returns the leg with lease and grace moved on by the outage, at most by their own terms."""
+    starts = {
+        LegState.OFFERED: leg.offered_ms,
+        LegState.JOINING: leg.joined_ms,
+        LegState.WRAPPING: leg.wrapping_ms,
+    }
+    start_ms = starts.get(leg.state)
+    moved = leg
+    if start_ms is not None:
+        moved = copied(moved, due_ms=leg.due_ms + min(outage_ms, leg.due_ms - start_ms))
+    if leg.grace_due_ms != NEVER_MS:
+        term_ms = leg.grace_due_ms - leg.grace_since_ms
+        moved = copied(moved, grace_due_ms=leg.grace_due_ms + min(outage_ms, term_ms))
+    return moved
+
+
+def _keep_agents_of(ledger: Ledger, roster: Roster) -> None:
+    for agent_id in [a for a in ledger.agents if a not in ledger.profiles]:
+        gone = copied(ledger.agents[agent_id], session=0)
+        ledger.put_agent(gone)
+        del ledger.agents[agent_id]
+    for profile in roster.agents:
+        if profile.agent_id not in ledger.agents:
+            ledger.put_agent(Agent(profile.agent_id))
