@@ -1,4 +1,4 @@
-"""Applies the events of a contact to the ledger: arrival, talk, re-queue, end, wrap-up, retirement."""
+"""Applies the events of a contact to the ledger: from arrival over talk and end to retirement."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, assert_never
 
 from usher.queue import events as e
 from usher.queue.applying_legs import (
-    BrokenLedger,
     begin_leg,
     change_leg,
     end_leg,
@@ -45,10 +44,6 @@ def apply_contact(ledger: Ledger, event: e.ContactEvent, at_ms: int) -> None:
             for contact_id in contact_ids:
                 del ledger.contacts[contact_id]
             ledger.touched.retired.extend(contact_ids)
-        case e.OfferMade() | e.OfferAccepted() | e.OfferDeclined() | e.OfferExpired():
-            raise BrokenLedger("offers are applied by their own module")
-        case e.OfferWithdrawn():
-            raise BrokenLedger("offers are applied by their own module")
         case _:
             contact = copied(ledger.contacts[event.contact_id])
             _change(ledger, contact, event, at_ms)
@@ -102,9 +97,7 @@ _SmallChange = (
 )
 
 
-def _change_leg_or_facts(
-    ledger: Ledger, contact: Contact, event: _SmallChange, at_ms: int
-) -> None:
+def _change_leg_or_facts(ledger: Ledger, contact: Contact, event: _SmallChange, at_ms: int) -> None:
     match event:
         case e.ContactUpdated(facts=facts):
             contact.facts = facts
@@ -165,9 +158,7 @@ def _start(ledger: Ledger, event: e.ContactStarted, at_ms: int) -> None:
     ledger.put_contact(contact)
 
 
-def _new_leg(
-    contact: Contact, leg_id: LegId, agent_id: AgentId, price: int, at_ms: int
-) -> Leg:
+def _new_leg(contact: Contact, leg_id: LegId, agent_id: AgentId, price: int, at_ms: int) -> Leg:
     channel = contact.facts.channel
     state = LegState.ACTIVE
     return Leg(

@@ -62,9 +62,11 @@ def end_leg(ledger: Ledger, contact: Contact, leg: Leg, at_ms: int, end: LegEnd)
     done.end = end
     done.grace_due_ms = NEVER_MS
     was_active = leg.active_ms != NEVER_MS
-    kept = (done,) if was_active else ()
-    at = contact.legs.index(leg)
-    contact.legs = (*contact.legs[:at], *kept, *contact.legs[at + 1 :])
+    if len(contact.legs) == 1:
+        contact.legs = (done,) if was_active else ()
+    else:
+        legs = [done if other is leg else other for other in contact.legs]
+        contact.legs = tuple(other for other in legs if other is not done or was_active)
     _free(ledger, leg, at_ms, was_active)
     ledger.touched.legs[leg.leg_id] = done
 

@@ -1,7 +1,7 @@
 """Records to bytes and back: the journal's format.
 
-A record is one command with the events it led to. A version is never changed: what is added comes at
-the end with a default, anything else is a new version, and old ones are read for ever.
+A record is one command with the events it led to. A version is never changed: what is added comes
+at the end with a default, anything else is a new version, and old ones are read for ever.
 """
 
 from collections.abc import Sequence

@@ -84,7 +84,7 @@ class Deadlines:
         return None
 
     def due(self, at_ms: int, most: int) -> list[Deadline]:
-        """Returns at most `most` deadlines due by `at_ms` in order of time; they stay in the heap."""
+        """Returns up to `most` deadlines due by `at_ms` in order of time; they stay in the heap."""
         found: list[Deadline] = []
         heap = self._heap
         while heap and heap[0].due_ms <= at_ms and len(found) < most:

@@ -26,7 +26,7 @@ class Event(Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class ContactEnqueued(Event, frozen=True, array_like=True, tag=True, gc=False):
-    """A contact has arrived and waits. `platform` = id of the platform that brought it, or empty."""
+    """A contact has arrived and waits. `platform` = id of the platform that brought it, or ''."""
 
     contact_id: ContactId
     facts: ContactFacts
@@ -302,8 +302,7 @@ ContactEvent = (
     | WrapUpFinished
     | PauseEnded
     | ContactsRetired
-    | OfferEvent
 )
 AgentEvent = AgentSignedIn | PresenceSet | AgentSignedOut | SessionLost
 PoolEvent = PoolOpened | PolicySet | RosterSet
-AnyEvent = ContactEvent | AgentEvent | PoolEvent
+AnyEvent = ContactEvent | OfferEvent | AgentEvent | PoolEvent

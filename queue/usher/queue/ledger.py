@@ -2,41 +2,31 @@
 
     event -> apply -> records (copied, changed, put back) -> due times, touched records
 
-It reads no policy and decides nothing: every figure stands in the event. The same events in the same
-order give the same ledger, live, on replay, and after snapshot and tail (`state_hash`).
+It reads no policy and decides nothing: every figure stands in the event. The same events in the
+same order give the same ledger, live, on replay, and after snapshot and tail (`state_hash`).
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
-from typing import assert_never
+from typing import assert_never, get_args
 
 import msgspec
 
 from usher.queue import applying_agents, applying_contacts, applying_offers
 from usher.queue.deadlines import Deadlines
 from usher.queue.events import (
-
-    AgentSignedIn,
-    AgentSignedOut,
+    AgentEvent,
     AnyEvent,
-    OfferAccepted,
-    OfferDeclined,
-
-    OfferExpired,
-    OfferMade,
-    OfferWithdrawn,
+    ContactEvent,
+    OfferEvent,
     PolicySet,
+    PoolEvent,
     PoolOpened,
-    PresenceSet,
     RosterSet,
-    SessionLost,
 )
 from usher.queue.rules import AgentProfile, Policy, QueueRules, Roster
 from usher.queue.state import Agent, Contact, Leg, copied
 from usher.queue.values import NEVER_MS, AgentId, ContactId, LegId, LegState, QueueName
-
-_OFFER_EVENTS = (OfferMade, OfferAccepted, OfferDeclined, OfferExpired, OfferWithdrawn)
-_AGENT_EVENTS = (AgentSignedIn, PresenceSet, AgentSignedOut, SessionLost)
-_POOL_EVENTS = (PoolOpened, PolicySet, RosterSet)
 
 
 class Touched:
@@ -50,7 +40,11 @@ class Touched:
 
 
 class Ledger:
-    """State of one pool. Everything public here may be read; only `apply` changes it."""
+    """State of one pool. Everything public here may be read; only `apply` changes it.
+
+    `recent_*` are the records put in place by the record being applied; `touched` gathers over
+    records until it is taken.
+    """
 
     def __init__(self) -> None:
         self.contacts: dict[ContactId, Contact] = {}
@@ -67,22 +61,19 @@ class Ledger:
         self.profiles: dict[AgentId, AgentProfile] = {}
         self.deadlines = Deadlines(self.contacts)
         self.touched = Touched()
+        self.recent_contacts: list[Contact] = []
+        self.recent_agents: list[Agent] = []
 
     def apply(self, event: AnyEvent, at_ms: int) -> None:
         """Applies one event of the record at `position` + 1."""
-        if isinstance(event, _OFFER_EVENTS):
-            applying_offers.apply_offer(self, event, at_ms)
-        elif isinstance(event, _AGENT_EVENTS):
-            applying_agents.apply_agent(self, event, at_ms)
-        elif isinstance(event, _POOL_EVENTS):
-            self._apply_pool(event)
-        else:
-            applying_contacts.apply_contact(self, event, at_ms)
+        _FAMILIES[type(event)](self, event, at_ms)
 
     def close_record(self, at_ms: int) -> None:
         """Ends a record: all its events are applied."""
         self.position += 1
         self.at_ms = at_ms
+        self.recent_contacts.clear()
+        self.recent_agents.clear()
 
     def take_touched(self) -> Touched:
         """Returns what was touched since the last call."""
@@ -94,13 +85,16 @@ class Ledger:
         contact.changed_position = self.position + 1
         self.contacts[contact.contact_id] = contact
         self.touched.contacts[contact.contact_id] = contact
+        self.recent_contacts.append(contact)
 
     def put_agent(self, agent: Agent) -> None:
         """Puts a changed copy in place. For the applying modules only."""
         self.agents[agent.agent_id] = agent
         self.touched.agents[agent.agent_id] = agent
+        self.recent_agents.append(agent)
 
-    def _apply_pool(self, event: PoolOpened | PolicySet | RosterSet) -> None:
+    def apply_pool(self, event: PoolEvent, at_ms: int) -> None:
+        """Applies one event of the pool as a whole."""
         match event:
             case PoolOpened():
                 self.clock_rate = event.clock_rate
@@ -152,6 +146,14 @@ class Ledger:
             [self.contacts[contact_id] for contact_id in sorted(self.contacts)],
         ]
 
+
+_FAMILIES: dict[type, Callable[..., None]] = {
+    **dict.fromkeys(get_args(OfferEvent), applying_offers.apply_offer),
+    **dict.fromkeys(get_args(ContactEvent), applying_contacts.apply_contact),
+    **dict.fromkeys(get_args(AgentEvent), applying_agents.apply_agent),
+    **dict.fromkeys(get_args(PoolEvent), Ledger.apply_pool),
+}
+"""Who applies what: one look-up instead of a chain of tests. Exhaustive as the unions are."""
 
 _CANONICAL = msgspec.msgpack.Encoder(order="deterministic")
 

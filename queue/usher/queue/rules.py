@@ -1,8 +1,8 @@
 """Policy and roster as they are journalled: what the router gives meaning to, and what files hold.
 
-Pure data with its own bounds (msgspec checks them when a file or a journal is read). Rules that
-span several values (a queue that asks for a skill nobody knows) are checked by `usher.router.policy`.
-Durations are whole milliseconds; files may write them as "90s" (the edge that reads files translates).
+Pure data with its own bounds (msgspec checks them when a file or journal is read). Rules that span
+several values (a queue that asks for a skill nobody knows) are checked by `usher.router.policy`.
+Durations are whole milliseconds; files may write "90s" (the edge that reads them translates).
 """
 
 from enum import Enum
@@ -88,7 +88,7 @@ DEFAULT_CHANNELS: dict[ChannelName, ChannelRules] = {
 
 
 class Requirement(Struct, frozen=True, forbid_unknown_fields=True):
-    """A skill that a queue asks for: `least` level needed, `wanted` level scored, `weight` in the fit.
+    """A skill that a queue asks for: `least` level needed, `wanted` level scored, its `weight`.
 
     `least` 0 = preferred only: an agent without the skill may still be offered the contact.
     """
@@ -179,7 +179,7 @@ class Capacity(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AgentProfile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who an agent is. `languages` empty = not asked for; `seniority` 0..10 is kept for later terms.
+    """Who an agent is: what it can do and how much at once. `seniority` 0..10 is for later terms.
 
     `closed` = left out by a later roster while it had live work: no new offers.
     """

@@ -1,7 +1,7 @@
 """The records a pool's state is made of: contact, leg, agent.
 
-A record in the ledger is never changed in place: `apply` copies it, changes the copy and puts that in
-its place. So whoever holds a record (a snapshot under way, a feed, a reply) holds one moment of it.
+A record in the ledger is never changed in place: `apply` copies it, changes the copy and puts that
+in its place. So whoever holds a record (a snapshot, a feed, a reply) holds one moment of it.
 """
 
 from typing import Any, TypeVar
@@ -28,8 +28,8 @@ from usher.queue.values import (
 class Leg(Struct, array_like=True, gc=False):
     """One agent on one contact. Units are charged while it is live or wrapping.
 
-    `due_ms`: end of the lease (offered), of the joining limit or of wrap-up. `grace_due_ms`: when the
-    contact re-queues because the agent's desktop is lost. `hold_ms` is the sum of ended holds.
+    `due_ms`: end of the lease (offered), of the joining limit or of wrap-up. `grace_due_ms`: when
+    the contact re-queues because the desktop is lost. `hold_ms` is the sum of ended holds.
     """
 
     leg_id: LegId
@@ -129,6 +129,8 @@ class Contact(Struct, array_like=True, gc=False):
 
 
 RecordType = TypeVar("RecordType", bound=Struct)
+
+
 class Agent(Struct, array_like=True, gc=False):
     """One agent of the roster, signed in or not.
 

@@ -1,7 +1,7 @@
 """Values that commands, events and records share: ids, closed lists, what a contact brings along.
 
-Pure data. Knows nothing of the pool, of time's passing, or of how anything is stored. What a
-version of the journal has written is read for ever: fields are only added, at the end, with a default.
+Pure data. Knows nothing of the pool, of time's passing, or of how anything is stored. What was
+written to a journal is read for ever: fields are only added, at the end, with a default.
 """
 
 from enum import Enum
@@ -19,7 +19,7 @@ ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 """Ids from callers: no dot (derived ids have one), no phone number sign, no address."""
 
 CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"
-"""Codes (topic, reason, disposition, skill, queue, channel, group): chosen from a list, never free text."""
+"""Codes (topic, reason, disposition, skill, queue, channel, group): of a list, never free text."""
 
 LANGUAGE_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
 """Language tags as in BCP 47, short forms only."""
@@ -62,7 +62,13 @@ CHANNELS = (
 )
 
 
-class Origin(Enum):
+class ClosedList(Enum):
+    """Base of the closed lists. Members are hashed by identity: Enum's own hash runs in Python."""
+
+    __hash__ = object.__hash__
+
+
+class Origin(ClosedList):
     """How a contact came to be. A bot's escalation is an origin, not a channel."""
 
     INBOUND = "inbound"
@@ -72,7 +78,7 @@ class Origin(Enum):
     OUTBOUND = "outbound"
 
 
-class ContactState(Enum):
+class ContactState(ClosedList):
     """Where a contact stands; `lifecycle` holds the legal moves."""
 
     SCHEDULED = "scheduled"
@@ -83,7 +89,7 @@ class ContactState(Enum):
     ENDED = "ended"
 
 
-class Outcome(Enum):
+class Outcome(ClosedList):
     """How a contact ended: a closed list."""
 
     NONE = "none"
@@ -97,7 +103,7 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
-class LegRole(Enum):
+class LegRole(ClosedList):
     """What one agent is on one contact; at most one live owner leg per contact."""
 
     OWNER = "owner"
@@ -105,7 +111,7 @@ class LegRole(Enum):
     PARTICIPANT = "participant"
 
 
-class LegState(Enum):
+class LegState(ClosedList):
     """Where a leg stands: offered -> joining -> active <-> held -> wrapping -> done."""
 
     OFFERED = "offered"
@@ -116,7 +122,7 @@ class LegState(Enum):
     DONE = "done"
 
 
-class LegEnd(Enum):
+class LegEnd(ClosedList):
     """Why a leg is done."""
 
     NONE = "none"
@@ -130,7 +136,7 @@ class LegEnd(Enum):
     LOST = "lost"
 
 
-class Presence(Enum):
+class Presence(ClosedList):
     """Whether an agent takes work; `draining` finishes its work and goes offline."""
 
     OFFLINE = "offline"
@@ -139,7 +145,7 @@ class Presence(Enum):
     DRAINING = "draining"
 
 
-class Found(Enum):
+class Found(ClosedList):
     """How the pair of an offer was found; recorded with the offer."""
 
     ROW = "row"
@@ -149,7 +155,7 @@ class Found(Enum):
     FCFS = "fcfs"
 
 
-class ActorKind(Enum):
+class ActorKind(ClosedList):
     """Who gives a command."""
 
     PLATFORM = "platform"
@@ -205,7 +211,7 @@ class ContactFacts(Struct, frozen=True, array_like=True, gc=False):
     """What is known of a contact beside its state. Codes and figures only: nothing personal.
 
     `complexity` 0 (unknown) .. 10. `languages` in order of preference: an agent must speak one of
-    them. `waited_ms` is time waited that the contact brings along from an earlier one of its journey.
+    them. `waited_ms` is time waited that it brings along from an earlier contact of its journey.
     """
 
     queue: QueueName

@@ -1,0 +1,255 @@
+"""Usher with its durable journal against a bare grpc.aio echo server, side by side in one run.
+
+    python benchmarks/bench_server.py [--json] [--rounds 5] [--seconds 3]
+
+Same machine, same client code in another process, the same message sizes; rounds alternate between
+the two, figures are medians over the rounds. The last line is one JSON object:
+
+    commands_vs_echo        steady state (1,000 agents, 90% busy, a chat = enqueue + accept + complete,
+                            offers on one stream): commands/s over echo's calls/s
+    enqueue_vs_echo         enqueue alone, agents with room for all: calls/s over echo's calls/s
+    p99_vs_echo             open loop at 70% of each one's own capacity: p99 less two sync p99 over echo's
+    batch_contacts_vs_echo  EnqueueContacts of 100, all matched: contacts/s over echo's calls/s
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+
+import grpc
+
+from usher.v1 import server_service_pb2 as servers
+from usher.v1 import server_service_pb2_grpc as server_stubs
+
+HERE = Path(__file__).parent
+SIZES = "Enqueue=75,Accept=45,Complete=6,Batch=7600"
+AGENTS = 1000
+BUSY = 900
+Figures = dict[str, float]
+
+
+class Server:
+    """A server process under test."""
+
+    def __init__(self, process: subprocess.Popen[str], target: str, echo: bool) -> None:
+        self.process = process
+        self.target = target
+        self.echo = echo
+        self._rounds = 0
+
+    def cpu_s(self) -> float:
+        """Returns the processor seconds used so far, user and system."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def round(self, scenario: str, *options: str) -> Figures:
+        """Runs one round against it and returns the client's figures and the server's CPU."""
+        self._rounds += 1
+        before = self.cpu_s()
+        command = [sys.executable, str(HERE / "bench_client.py"), "--target", self.target]
+        command += ["--scenario", scenario, "--tag", f"r{os.getpid()}-{self._rounds}", *options]
+        command += ["--echo"] if self.echo else []
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"the client failed:\n{done.stderr}")
+        figures: Figures = json.loads(done.stdout.splitlines()[-1])
+        if figures:
+            figures["cpu_us"] = (self.cpu_s() - before) / max(1, figures["units"]) * 1e6
+        return figures
+
+    def sync_p99_ms(self) -> float:
+        """Returns the p99 of the journal's last syncs."""
+        with grpc.insecure_channel(self.target) as channel:
+            stub = server_stubs.ServerServiceStub(channel)
+            answer = stub.GetServer(servers.GetServerRequest())
+        return answer.counters["sync_p99_us"] / 1000
+
+
+@contextmanager
+def echo_server() -> Iterator[Server]:
+    """A running echo server."""
+    with _process([sys.executable, str(HERE / "echo_server.py"), "--sizes", SIZES]) as process:
+        yield Server(process, _listening(process), echo=True)
+
+
+@contextmanager
+def usher_server(folder: Path, units: int, busy: int) -> Iterator[Server]:
+    """A running Usher with its agents signed in, `busy` of them in a chat."""
+    folder.mkdir()
+    policy, roster = folder / "policy.toml", folder / "roster.toml"
+    policy.write_text(_POLICY)
+    roster.write_text(_roster(units))
+    port = _free_port()
+    command = [sys.executable, "-m", "usher.router.cli", "serve", "--listen", f"127.0.0.1:{port}"]
+    command += ["--policy", str(policy), "--roster", str(roster), "--data", str(folder / "data")]
+    with _process(command) as process:
+        server = Server(process, f"127.0.0.1:{port}", echo=False)
+        _wait_until_serving(server)
+        server.round("prepare", "--agents", str(AGENTS), "--busy", str(busy))
+        yield server
+
+
+_POLICY = """\
+version = "bench"
+ended_kept = "20s"
+contacts_max = 1000000
+
+[queues.help]
+channels = ["chat"]
+offer_timeout = "1h"
+requirements = [{skill = "help", least = 2, wanted = 8}]
+"""
+
+
+def _roster(units: int) -> str:
+    lines = ['version = "bench"', "[capacities.chats]", f"units = {units}"]
+    lines.append(f"channels.chat = {{price = 1, most = {units}}}")
+    for number in range(AGENTS):
+        level = 2 + number % 9
+        lines.append(f"[agents.agent-{number:05d}]")
+        lines.append(f'capacity = "chats"\nskills = {{help = {level}}}')
+    return "\n".join(lines) + "\n"
+
+
+@contextmanager
+def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def _listening(process: subprocess.Popen[str]) -> str:
+    if process.stdout is None:
+        raise SystemExit("the server has no output")
+    return process.stdout.readline().split()[-1]
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_serving(server: Server) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        try:
+            server.sync_p99_ms()
+            return
+        except grpc.RpcError:
+            time.sleep(0.1)
+    raise SystemExit("the server does not serve")
+
+
+def alternating(
+    usher: Server, echo: Server, rounds: int, scenario: str, options: tuple[list[str], list[str]]
+) -> tuple[list[Figures], list[Figures]]:
+    """Returns the figures of both over alternating rounds."""
+    ours: list[Figures] = []
+    bare: list[Figures] = []
+    for _ in range(rounds):
+        bare.append(echo.round(scenario, *options[1]))
+        ours.append(usher.round(scenario, *options[0]))
+    return ours, bare
+
+
+def mid(figures: list[Figures], name: str) -> float:
+    """Returns the median of one figure over the rounds."""
+    return median(row[name] for row in figures)
+
+
+def show(title: str, ours: list[Figures], bare: list[Figures], sync_ms: float) -> None:
+    """Prints both as rows."""
+    print(f"\n{title}  (sync p99 {sync_ms:.2f} ms)")
+    print(f"{'':8}{'per s':>10}{'p50 ms':>10}{'p99 ms':>10}{'p99.9 ms':>10}{'server CPU us':>15}")
+    for name, rows in (("usher", ours), ("echo", bare)):
+        cells = (mid(rows, key) for key in ("per_s", "p50_ms", "p99_ms", "p999_ms", "cpu_us"))
+        per_s, p50, p99, p999, cpu = cells
+        print(f"{name:8}{per_s:10.0f}{p50:10.2f}{p99:10.2f}{p999:10.2f}{cpu:15.0f}")
+
+
+def measure(rounds: int, seconds: float, folder: Path) -> Figures:
+    """Runs all scenarios and returns the ratios with the figures behind them."""
+    time_box = ["--seconds", str(seconds)]
+    result: Figures = {}
+    with ExitStack() as stack:
+        echo = stack.enter_context(echo_server())
+        with usher_server(folder / "steady", units=1, busy=BUSY) as usher:
+            both = (time_box, time_box)
+            ours, bare = alternating(usher, echo, rounds, "steady", both)
+            show("steady state", ours, bare, usher.sync_p99_ms())
+            result["commands_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
+            result["commands_per_s"] = mid(ours, "per_s")
+            result["command_cpu_us"] = mid(ours, "cpu_us")
+        with usher_server(folder / "wide", units=1000, busy=0) as usher:
+            _measure_enqueue(usher, echo, rounds, time_box, result)
+            _measure_batch(usher, echo, rounds, time_box, result)
+    return result
+
+
+def _measure_enqueue(
+    usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
+) -> None:
+    ours, bare = alternating(usher, echo, rounds, "enqueue", (time_box, time_box))
+    show("enqueue", ours, bare, usher.sync_p99_ms())
+    result["enqueue_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
+    result["enqueue_per_s"] = mid(ours, "per_s")
+    result["echo_per_s"] = mid(bare, "per_s")
+    result["enqueue_cpu_us"] = mid(ours, "cpu_us")
+    result["echo_cpu_us"] = mid(bare, "cpu_us")
+    rates = [[*time_box, "--rate", str(0.7 * mid(rows, "per_s"))] for rows in (ours, bare)]
+    ours, bare = alternating(usher, echo, rounds, "enqueue", (rates[0], rates[1]))
+    sync_ms = usher.sync_p99_ms()
+    show("enqueue, open loop at 70%", ours, bare, sync_ms)
+    result["p99_vs_echo"] = (mid(ours, "p99_ms") - 2 * sync_ms) / mid(bare, "p99_ms")
+    result["p99_ms"] = mid(ours, "p99_ms")
+    result["echo_p99_ms"] = mid(bare, "p99_ms")
+    result["sync_p99_ms"] = sync_ms
+
+
+def _measure_batch(
+    usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
+) -> None:
+    ours, bare = [], []
+    for _ in range(rounds):
+        bare.append(echo.round("enqueue", *time_box))
+        ours.append(usher.round("batch", *time_box, "--callers", "4"))
+    show("batches of 100 (usher: contacts; echo: calls)", ours, bare, usher.sync_p99_ms())
+    result["batch_contacts_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
+    result["batch_contacts_per_s"] = mid(ours, "per_s")
+    result["batch_contact_cpu_us"] = mid(ours, "cpu_us")
+
+
+def main() -> None:
+    """Measures and prints a table, and with --json the ratios as the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="usher-bench-") as folder:
+        result = measure(given.rounds, given.seconds, Path(folder))
+    rounded = {name: round(value, 3) for name, value in result.items()}
+    if given.json:
+        print(json.dumps(rounded))
+        return
+    for name, value in rounded.items():
+        print(f"{name:28}{value}")
+
+
+if __name__ == "__main__":
+    main()
