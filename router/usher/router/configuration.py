@@ -9,7 +9,7 @@ from usher.queue.ledger import Ledger
 from usher.queue.rules import Policy, Roster
 from usher.queue.values import ContactState
 from usher.router.lookups import policy_of
-from usher.router.policy import Finding, Severity, check_policy, check_roster
+from usher.router.policy import Finding, check_policy, check_roster, errors_of
 
 
 def open_pool(ledger: Ledger, command: OpenPool, at_ms: int) -> tuple[AnyEvent, ...]:
@@ -77,7 +77,7 @@ def set_roster(ledger: Ledger, command: SetRoster, at_ms: int) -> tuple[AnyEvent
 
 
 def _refuse(findings: list[Finding], what: str) -> None:
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    errors = errors_of(findings)
     if errors:
-        lines = "; ".join(f"{finding.place}: {finding.message}" for finding in errors)
+        lines = "; ".join(str(error) for error in errors)
         raise PolicyRefused(f"the {what} has {len(errors)} errors: {lines}", findings=len(errors))

@@ -1,0 +1,237 @@
+"""The matcher: which contact is offered to which agent now. Driven by the pool.
+
+    load / note  ->  pairs(at_ms)  ->  (the pool offers them, notes what changed)  ->  settle
+
+After a match no allowed pair is left. So the next one need only look at contacts that changed,
+against all agents with room, and at agents that got freer, against all contacts: one changed contact
+costs one row, one freed agent one column. `pairs` depends on the records, the policy, the roster and
+`at_ms`, not on the way they came in. All that is kept here is a cache of the ledger. Knows no events
+and no clock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from usher.queue.rules import Policy, Roster
+from usher.queue.state import Agent, Contact
+from usher.queue.values import AgentId, ChannelName, ContactId, Found, QueueName
+from usher.queue.waiting import Waiting, waits_unoffered
+from usher.router.agents import Agents
+from usher.router.field import Field
+from usher.router.joint import warm_up
+from usher.router.kinds import Kinds
+from usher.router.scoring import Flags, Longs, need
+from usher.router.stages import Seat, Stages
+
+__all__ = ["Matcher", "Pair", "warm_up"]
+
+
+class Pair(NamedTuple):
+    """A contact to be offered to an agent; prices in units of the agent's capacity."""
+
+    contact_id: ContactId
+    agent_id: AgentId
+    score: int
+    found: Found
+    price: int
+    wrap_up_price: int
+
+
+class Matcher:
+    """Columns of one pool's contacts and agents under one policy and roster."""
+
+    def __init__(self, policy: Policy, roster: Roster) -> None:
+        self._exact_cells_max = policy.exact_cells_max
+        self._agents = Agents(roster)
+        self._kinds = Kinds(policy, self._agents)
+        self._waiting = Waiting(len(self._agents.channels))
+        self._noted_contacts: dict[ContactId, Contact] = {}
+        self._noted_agents: dict[AgentId, Agent] = {}
+        self._changed: dict[ContactId, None] = {}
+        self._freed: dict[int, None] = {}
+
+    def load(self, contacts: Mapping[ContactId, Contact], agents: Mapping[AgentId, Agent]) -> None:
+        """Takes over a whole ledger; every contact counts as changed."""
+        for contact_id in list(self._waiting.row_of):
+            self._kinds.release(self._waiting.drop(contact_id))
+        self._waiting = Waiting(len(self._agents.channels))
+        self._noted_contacts, self._noted_agents = {}, {}
+        self._changed, self._freed = {}, {}
+        self._agents.load(agents.values())
+        self.note(contacts.values(), ())
+
+    def note(self, contacts: Iterable[Contact], agents: Iterable[Agent]) -> None:
+        """These records are new or have changed; contacts may have ended."""
+        for contact in contacts:
+            self._noted_contacts[contact.contact_id] = contact
+        for agent in agents:
+            self._noted_agents[agent.agent_id] = agent
+
+    @property
+    def needs_match(self) -> bool:
+        """Returns whether `pairs` may find something that it could not find before `settle`."""
+        self._refresh()
+        return bool(self._changed or self._freed)
+
+    def pairs(self, at_ms: int) -> list[Pair]:
+        """Returns the pairs to be offered now, in order of decision; changes nothing but caches."""
+        if not self.needs_match:
+            return []
+        freed = self._with_room(self._freed)
+        index = self._agents.ready() if self._changed else freed
+        rows = self._candidates(freed)
+        if not index.size or not rows.size:
+            return []
+        field = Field(self._agents, self._kinds, self._waiting, at_ms, index)
+        stages = Stages(field, self._exact_cells_max)
+        stages.run(rows)
+        return [self._pair(field, seat) for seat in stages.seats]
+
+    def settle(self) -> None:
+        """Forgets what had changed: the pairs were offered (and noted), or there were none."""
+        self._refresh()
+        self._changed = {}
+        self._freed = {}
+
+    def admits(self, contact: Contact, at_ms: int) -> bool:
+        """Returns whether some agent is free now who may take the contact (known here or not).
+
+        `at_ms` is for rules that depend on time; there is none yet.
+        """
+        self._refresh()
+        number = self._kinds.number(contact.facts)
+        agents = self._agents
+        if number is None or contact.facts.channel not in agents.channels:
+            return False
+        channel = agents.channels[contact.facts.channel]
+        may: Flags = agents.free >= agents.price[channel]
+        may &= agents.left[channel] > 0
+        may &= self._kinds.fit[number] >= 0
+        for agent_id in contact.pauses:
+            if agent_id in agents.index:
+                may[agents.index[agent_id]] = False
+        return bool(may.any())
+
+    def queue_position(self, contact_id: ContactId) -> int:
+        """Returns 1 for the next in its queue (time waited, then sequence); 0 = not waiting."""
+        self._refresh()
+        return self._waiting.position(contact_id)
+
+    def waiting_count(self, queue: QueueName) -> int:
+        """Returns how many contacts of the queue wait unoffered."""
+        self._refresh()
+        return self._waiting.count(queue)
+
+    def price_of(self, agent_id: AgentId, channel: ChannelName) -> tuple[int, int] | None:
+        """Returns (price, wrap-up price) of a leg, None if the agent does not serve the channel."""
+        return self._agents.price_of(agent_id, channel)
+
+    def _refresh(self) -> None:
+        """Takes the noted records into the columns."""
+        if self._noted_contacts:
+            noted, self._noted_contacts = self._noted_contacts, {}
+            for contact in noted.values():
+                self._refresh_contact(contact)
+        if self._noted_agents:
+            noted_agents, self._noted_agents = self._noted_agents, {}
+            for agent in noted_agents.values():
+                index = self._agents.refresh(agent)
+                if index >= 0:
+                    self._freed[index] = None
+        if self._freed and not len(self._waiting):
+            self._freed = {}  # nobody waits, so no allowed pair is left
+
+    def _refresh_contact(self, contact: Contact) -> None:
+        contact_id = contact.contact_id
+        if contact_id in self._waiting.row_of:
+            self._kinds.release(self._waiting.drop(contact_id))
+            self._changed.pop(contact_id, None)
+        if not waits_unoffered(contact):
+            return
+        facts = contact.facts
+        kind = self._kinds.number(facts)
+        if kind is None:
+            return
+        channels = self._agents.channels
+        _put(self._waiting, contact, kind, channels)
+        self._kinds.hold(kind)
+        self._changed[contact_id] = None
+
+    def places(self, contacts: Sequence[Contact], at_ms: int) -> int:
+        """Returns how many of these contacts, not known here yet, would be offered at once."""
+        if len(contacts) == 1:
+            return int(self.admits(contacts[0], at_ms))
+        self._refresh()
+        trial = Waiting(len(self._agents.channels))
+        for contact in contacts:
+            kind = self._kinds.number(contact.facts)
+            if kind is not None:
+                self._kinds.hold(kind)
+                _put(trial, contact, kind, self._agents.channels)
+        index = self._agents.ready()
+        stages = Stages(
+            Field(self._agents, self._kinds, trial, at_ms, index), self._exact_cells_max
+        )
+        if len(trial) and index.size:
+            stages.run(np.arange(len(trial)))
+        for kind in trial.kind[: len(trial)].tolist():
+            self._kinds.release(kind)
+        return len(stages.seats)
+
+    def _with_room(self, indexes: Iterable[int]) -> Longs:
+        """Returns the agents among these that may have room for something, sorted."""
+        index = np.array(sorted(indexes), np.int64)
+        return index[self._agents.free.take(index) >= self._agents.least_price]
+
+    def _candidates(self, freed: Longs) -> Longs:
+        """Returns the rows of contacts that changed or that a freed agent could serve."""
+        waiting = self._waiting
+        if len(self._changed) == len(waiting):
+            return np.arange(len(waiting))
+        changed = waiting.rows_of(self._changed)
+        if not freed.size:
+            return changed
+        kind = waiting.kind[: len(waiting)]
+        served = np.zeros(len(self._kinds.uses), np.bool_)
+        kinds = np.flatnonzero(np.bincount(kind))
+        served[kinds] = self._served(kinds, freed)
+        chosen = served.take(kind)
+        chosen[changed] = True
+        return np.flatnonzero(chosen)
+
+    def _served(self, kinds: Longs, freed: Longs) -> Flags:
+        """Returns which of the kinds one of these agents has room for."""
+        agents = self._agents
+        cells = np.ix_(self._kinds.channel[kinds], freed)
+        fit = self._kinds.fit[np.ix_(kinds, freed)] >= 0
+        room = (agents.price[cells] <= agents.free[freed]) & (agents.left[cells] > 0)
+        served: Flags = np.any(fit & room, axis=1)
+        return served
+
+    def _pair(self, field: Field, seat: Seat) -> Pair:
+        contact = self._waiting.contacts[seat.row]
+        index = int(field.index[seat.place])
+        profile = self._agents.profiles[index]
+        capacity = profile.capacity.channels[contact.facts.channel]
+        return Pair(
+            contact.contact_id,
+            profile.agent_id,
+            seat.score,
+            seat.found,
+            capacity.price,
+            capacity.wrap_up_price,
+        )
+
+
+def _put(
+    waiting: Waiting, contact: Contact, kind: int, channels: Mapping[ChannelName, int]
+) -> None:
+    facts = contact.facts
+    tastes = [
+        (channels[each.channel], each.strength)
+        for each in facts.preferences
+        if each.channel in channels
+    ]
+    waiting.put(contact, kind, need(facts.urgency), tastes)

@@ -1,0 +1,256 @@
+"""Reads the values of a policy or roster file by shape, and finds all that is wrong with it.
+
+The shapes are taken from the structs of `usher.queue.rules`, with the file's own forms on top:
+queues, agents and capacities are tables by name, an agent names its capacity, a duration `x_ms` may
+be written as text under `x`. A table with something wrong in it is left out, the rest goes on to
+the checks across values. Knows no lines and opens no file.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import cast
+
+from msgspec import inspect
+from msgspec.structs import replace
+
+from usher.queue.rules import AgentProfile, Capacity, Policy, QueueRules, Roster
+from usher.queue.values import CODE_PATTERN
+from usher.router.policy import Finding, Place
+from usher.router.service.durations import DURATION_FORM, parse_duration
+
+NEVER = "never"
+"""What a file writes for 'no end' where leaving the key out means the default."""
+
+_MAY_BE_NEVER = {"lost_grace"}
+
+_SHOWN_MAX = 60
+
+
+class ShapeReason(StrEnum):
+    """What is wrong with the form of a file; stable, for machines."""
+
+    NOT_READABLE = "NOT_READABLE"
+    SYNTAX = "SYNTAX"
+    UNKNOWN_KEY = "UNKNOWN_KEY"
+    MISSING_KEY = "MISSING_KEY"
+    KEY_GIVEN_TWICE = "KEY_GIVEN_TWICE"
+    WRONG_TYPE = "WRONG_TYPE"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    BAD_TEXT = "BAD_TEXT"
+    UNKNOWN_CAPACITY = "UNKNOWN_CAPACITY"
+
+
+def policy_shape() -> inspect.StructType:
+    """Returns the shape of a policy file: queues are tables by name."""
+    policy, queue = _struct(Policy), _struct(QueueRules)
+    names = inspect.StrType(pattern=CODE_PATTERN)
+    channels = cast(inspect.DictType, _field(policy, "channels").type)
+    return _with_types(
+        policy,
+        queues=inspect.DictType(names, _without(queue, "name")),
+        channels=inspect.DictType(names, channels.value_type),
+    )
+
+
+def roster_shape() -> inspect.StructType:
+    """Returns the shape of a roster file: agents by id, capacities by name."""
+    roster, agent = _struct(Roster), _struct(AgentProfile)
+    names = inspect.StrType(pattern=CODE_PATTERN)
+    entry = _with_types(_without(agent, "id"), capacity=names)
+    shape = _with_types(roster, agents=inspect.DictType(_field(agent, "id").type, entry))
+    capacities = inspect.Field(
+        "capacities", "capacities", inspect.DictType(names, _struct(Capacity)), required=False
+    )
+    return replace(shape, fields=(*shape.fields, capacities))
+
+
+class ShapeReader:
+    """Reads values by shape; `findings` holds all that was wrong so far.
+
+    What it returns are plain values for `msgspec.convert`, without what was wrong.
+    """
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+
+    def read(self, value: object, shape: inspect.Type, place: Place) -> object:
+        """Returns the plain value; None where it was wrong."""
+        match shape:
+            case inspect.StructType():
+                return self.read_struct(value, shape, place)
+            case inspect.DictType():
+                return self._read_tables(value, shape, place)
+            case inspect.VarTupleType():
+                return self._read_list(value, shape, place)
+            case inspect.UnionType():
+                (only,) = (one for one in shape.types if not isinstance(one, inspect.NoneType))
+                return self.read(value, only, place)
+            case inspect.IntType():
+                return self._read_int(value, shape, place)
+            case inspect.StrType():
+                return self._read_text(value, shape, place)
+            case inspect.EnumType():
+                known = [one.value for one in shape.cls]
+                fits = isinstance(value, str) and value in known
+                return self._expect(value, fits, place, " or ".join(map(_shown, known)))
+            case inspect.BoolType():
+                return self._expect(value, isinstance(value, bool), place, "true or false")
+        raise NotImplementedError(f"{place}: no file form for {shape}")
+
+    def read_struct(
+        self, value: object, shape: inspect.StructType, place: Place
+    ) -> dict[str, object]:
+        """Returns the sound fields of a table by their names in the struct."""
+        if not isinstance(value, dict):
+            self._expect(value, False, place, "a table")
+            return {}
+        fields = {field.name: field for field in shape.fields}
+        short = {_text_key(name): name for name in fields if name.endswith("_ms")}
+        result: dict[str, object] = {}
+        for key, one in value.items():
+            name = short.get(key, key)
+            if name not in fields:
+                self._unknown_key((*place, key), [*fields, *short])
+            elif key in short and name in value:
+                message = f'found both "{key}" and "{name}", expected one of them'
+                self._add((*place, key), ShapeReason.KEY_GIVEN_TWICE, message)
+            elif key in short:
+                result[name] = self._read_duration(one, fields[name].type, (*place, key))
+            else:
+                result[name] = self.read(one, fields[name].type, (*place, key))
+        for name, field in fields.items():
+            if field.required and name not in value and _text_key(name) not in value:
+                message = f'expected the key "{name}": {_form(field.type)}'
+                self._add((*place, name), ShapeReason.MISSING_KEY, message)
+        return result
+
+    def _read_tables(
+        self, value: object, shape: inspect.DictType, place: Place
+    ) -> dict[str, object]:
+        if not isinstance(value, dict):
+            self._expect(value, False, place, "a table")
+            return {}
+        result = {}
+        for key, one in value.items():
+            before = len(self.findings)
+            self.read(key, shape.key_type, (*place, key))
+            plain = self.read(one, shape.value_type, (*place, key))
+            if len(self.findings) == before:
+                result[key] = plain
+        return result
+
+    def _read_list(self, value: object, shape: inspect.VarTupleType, place: Place) -> list[object]:
+        if not isinstance(value, list):
+            self._expect(value, False, place, "a list")
+            return []
+        return [self.read(one, shape.item_type, (*place, index)) for index, one in enumerate(value)]
+
+    def _read_int(self, value: object, shape: inspect.IntType, place: Place) -> object:
+        if not isinstance(value, int) or isinstance(value, bool):
+            expected = _form(shape)
+            last = place[-1]
+            if isinstance(value, str) and isinstance(last, str) and last.endswith("_ms"):
+                expected += f' (as text, "{value}", its key is "{_text_key(last)}")'
+            return self._expect(value, False, place, expected)
+        least, most = _bounds(shape)
+        if least <= value <= most:
+            return value
+        return self._add_value(place, ShapeReason.OUT_OF_RANGE, value, _form(shape))
+
+    def _read_duration(self, value: object, shape: inspect.Type, place: Place) -> object:
+        if value == NEVER and place[-1] in _MAY_BE_NEVER:
+            return None
+        duration_ms = parse_duration(value) if isinstance(value, str) else None
+        if duration_ms is None:
+            expected = f'{DURATION_FORM}; whole milliseconds go with the key "{place[-1]}_ms"'
+            return self._expect(value, False, place, expected)
+        return self.read(duration_ms, shape, place)
+
+    def _read_text(self, value: object, shape: inspect.StrType, place: Place) -> object:
+        if not isinstance(value, str):
+            return self._expect(value, False, place, "text")
+        # fullmatch: `$` alone would let a line break at the end pass.
+        if shape.pattern is None or re.fullmatch(shape.pattern, value):
+            return value
+        return self._add_value(place, ShapeReason.BAD_TEXT, value, _form(shape))
+
+    def _unknown_key(self, place: Place, known: list[str]) -> None:
+        close = difflib.get_close_matches(str(place[-1]), known, n=1)
+        expected = f'did you mean "{close[0]}"?' if close else f"expected {', '.join(known)}"
+        self._add(place, ShapeReason.UNKNOWN_KEY, f"found an unknown key; {expected}")
+
+    def _expect(self, value: object, fits: object, place: Place, expected: str) -> object:
+        if fits:
+            return value
+        return self._add_value(place, ShapeReason.WRONG_TYPE, value, expected)
+
+    def _add_value(self, place: Place, reason: ShapeReason, value: object, expected: str) -> object:
+        self._add(place, reason, f"found {_shown(value)}, expected {expected}")
+        return None
+
+    def _add(self, place: Place, reason: ShapeReason, message: str) -> None:
+        self.findings.append(Finding(place, reason, message))
+
+
+def _form(shape: inspect.Type) -> str:
+    match shape:
+        case inspect.IntType():
+            return "a whole number from {} to {}".format(*_bounds(shape))
+        case inspect.StrType(pattern=str() as pattern):
+            return f"text that matches {pattern}"
+        case inspect.StrType():
+            return "text"
+        case inspect.VarTupleType():
+            return "a list"
+        case _:
+            return "a table"
+
+
+def _bounds(shape: inspect.IntType) -> tuple[int, int]:
+    # Every number of the structs has both bounds; the others are what the journal can hold.
+    least = -(2**63) if shape.ge is None else int(shape.ge)
+    most = 2**63 - 1 if shape.le is None else int(shape.le)
+    return least, most
+
+
+_SHOWN: dict[type, Callable[[object], str]] = {
+    bool: lambda value: "true" if value else "false",
+    str: lambda value: _cut(json.dumps(value, ensure_ascii=False)),
+    dict: lambda value: "a table",
+    list: lambda value: "a list",
+}
+
+
+def _shown(value: object) -> str:
+    show = _SHOWN.get(type(value))
+    return show(value) if show else _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "..."
+
+
+def _text_key(name: str) -> str:
+    return name.removesuffix("_ms")
+
+
+def _struct(kind: type) -> inspect.StructType:
+    return cast(inspect.StructType, inspect.type_info(kind))
+
+
+def _field(shape: inspect.StructType, name: str) -> inspect.Field:
+    return next(field for field in shape.fields if field.name == name)
+
+
+def _without(shape: inspect.StructType, name: str) -> inspect.StructType:
+    return replace(shape, fields=tuple(one for one in shape.fields if one.name != name))
+
+
+def _with_types(shape: inspect.StructType, **types: inspect.Type) -> inspect.StructType:
+    fields = tuple(
+        replace(one, type=types[one.name]) if one.name in types else one for one in shape.fields
+    )
+    return replace(shape, fields=fields)

@@ -1,0 +1,180 @@
+"""A pool from its journal: latest snapshot, then the tail; then the records of taking it up.
+
+Replay applies events and never executes. Taking up appends OpenPool, and the policy and the roster
+if they differ from those the pool has, as one batch before anything is served. It must not know
+gRPC or the files that policy and roster come from."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+from msgspec import Struct
+
+from usher.queue.codec import (
+    RECORD_VERSION,
+    Record,
+    UnknownRecordVersion,
+    decode_records,
+    encode_records,
+)
+from usher.queue.commands import AnyCommand, OpenPool, SetPolicy, SetRoster
+from usher.queue.journal.contract import (
+    Batch,
+    Journal,
+    JournalCorrupt,
+    JournalVersionUnknown,
+    StoredBatch,
+)
+from usher.queue.rules import Policy, Roster
+from usher.queue.values import SYSTEM, ContactId
+from usher.router.pool import Pool
+from usher.router.service.clock import Clock
+from usher.router.snapshots import SNAPSHOT_VERSION, SnapshotUnreadable
+
+
+class Versions(Struct, frozen=True):
+    """What the pool computes with; the same versions promise the same decisions."""
+
+    usher: str
+    numpy: str
+    scipy: str
+
+
+class Loaded(Struct, frozen=True):
+    """A pool as its journal has it. `requests`: (position, at_ms) by id, by position."""
+
+    pool: Pool
+    requests: dict[str, tuple[int, int]]
+    private: dict[ContactId, bytes]
+    replayed: int
+
+
+class Opened(Struct, frozen=True):
+    """A pool that was taken up, ready to be served."""
+
+    pool: Pool
+    requests: dict[str, tuple[int, int]]
+    private: dict[ContactId, bytes]
+    clock: Clock
+    replayed: int
+
+
+async def load_pool(journal: Journal) -> Loaded:
+    """Returns the pool after the last record, with what is kept beside it.
+
+    Raises JournalVersionUnknown for a format of a later Usher, JournalCorrupt for damage.
+    """
+    with _without_collector():
+        pool = await _from_snapshot(journal)
+        replayed = 0
+        async for stored in journal.read(pool.position):
+            replayed += _replay(pool, stored)
+        pool.take_changes()
+    if pool.position != journal.position:
+        raise JournalCorrupt(f"records end before {journal.position}", pool.position)
+    requests = {name: (position, at) for name, position, at in await journal.request_ids()}
+    kept = await journal.private(list(pool.ledger.contacts))
+    private = {ContactId(name): content for name, content in kept.items()}
+    return Loaded(pool, requests, private, replayed)
+
+
+async def open_pool(
+    journal: Journal,
+    policy: Policy | None,
+    roster: Roster | None,
+    versions: Versions,
+    clock_of: Callable[[int], Clock] = Clock,
+) -> Opened:
+    """Returns the pool, taken up with this policy and roster (None = those it has).
+
+    `clock_of` makes the clock from the last record's time in milliseconds. Raises what `load_pool`
+    does, and Refused: ClockRateFixed, PolicyRefused.
+    """
+    loaded = await load_pool(journal)
+    pool = loaded.pool
+    clock = clock_of(pool.ledger.at_ms)
+    commands: list[AnyCommand] = [
+        OpenPool(SYSTEM, versions.usher, versions.numpy, versions.scipy, clock.rate)
+    ]
+    if policy is not None and not _same_policy(pool.ledger.policy, policy):
+        commands.append(SetPolicy(SYSTEM, policy))
+    if roster is not None and not _same_roster(pool.ledger.roster, roster):
+        commands.append(SetRoster(SYSTEM, roster))
+    await _append(journal, pool, commands, clock.now_ms())
+    gc.freeze()  # what was loaded stays: the collector need not look at it again and again
+    return Opened(pool, loaded.requests, loaded.private, clock, loaded.replayed)
+
+
+async def _append(journal: Journal, pool: Pool, commands: list[AnyCommand], at_ms: int) -> None:
+    first = pool.position
+    records: list[Record] = []
+    for command in commands:
+        events = pool.execute(command, at_ms)
+        pool.apply(events, at_ms)
+        records.append(Record(pool.position, at_ms, command, events))
+    pool.take_changes()
+    body = encode_records(records)
+    await journal.append(first, Batch(RECORD_VERSION, at_ms, len(records), body))
+
+
+async def _from_snapshot(journal: Journal) -> Pool:
+    snapshot = await journal.latest_snapshot()
+    if snapshot is None:
+        return Pool()
+    if snapshot.version != SNAPSHOT_VERSION:
+        raise JournalVersionUnknown(snapshot.version, snapshot.position)
+    try:
+        pool = Pool.restore(snapshot.pieces)
+    except SnapshotUnreadable as error:
+        raise JournalCorrupt(f"the snapshot: {error}", snapshot.position) from error
+    if pool.position != snapshot.position:
+        raise JournalCorrupt(f"the snapshot is of {pool.position}", snapshot.position)
+    return pool
+
+
+def _replay(pool: Pool, stored: StoredBatch) -> int:
+    """Applies the records of a batch that the pool does not have yet; returns their number."""
+    try:
+        records = decode_records(stored.version, stored.body)
+    except UnknownRecordVersion as error:
+        raise JournalVersionUnknown(stored.version, stored.position) from error
+    except msgspec.MsgspecError as error:
+        raise JournalCorrupt(f"batch {stored.position} does not decode", pool.position) from error
+    replayed = 0
+    for record in records:
+        if record.position <= pool.position:
+            continue
+        if record.position != pool.position + 1:
+            raise JournalCorrupt(f"record {record.position} comes next", pool.position)
+        pool.apply(record.events, record.at_ms)
+        replayed += 1
+    return replayed
+
+
+def _same_policy(old: Policy | None, new: Policy) -> bool:
+    """Returns whether they are equal but for queues that the pool keeps closed."""
+    if old is None:
+        return False
+    queues = tuple(queue for queue in old.queues if not queue.closed)
+    return new in (old, msgspec.structs.replace(old, queues=queues))
+
+
+def _same_roster(old: Roster | None, new: Roster) -> bool:
+    """Returns whether they are equal but for agents that the pool keeps closed."""
+    if old is None:
+        return False
+    agents = tuple(agent for agent in old.agents if not agent.closed)
+    return new in (old, msgspec.structs.replace(old, agents=agents))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Switches the cyclic collector off: replay makes much that stays and no cycles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,149 @@
+"""What the server tells of itself: log lines and figures, with nothing personal in either.
+
+A log line is an event name with keys. Only keys of the list below get out, with plain short values;
+a key that is not listed is dropped and its name is told. Of an exception the kind and the places in
+the code are told, never its message: that may hold what a caller sent.
+
+It must not know the pool; commands and refusals are counted by name.
+"""
+
+import asyncio
+import logging
+import sys
+import traceback
+from collections import Counter, deque
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from msgspec import Struct
+
+KEYS = frozenset(
+    {
+        *("event", "level", "timestamp", "dropped", "incident", "error", "trace", "reason"),
+        *("position", "records", "contacts", "agents", "count", "batches", "pieces", "size_bytes"),
+        *("at_ms", "duration_ms", "wait_ms", "retry_after_ms", "clock_rate", "rate"),
+        *("command", "method", "status", "agent_id", "contact_id", "session", "pool", "signal"),
+        *("listen", "data_dir", "journal", "durability", "incarnation", "policy_version"),
+        *("roster_version", "usher_version", "numpy_version", "scipy_version", "sqlite_version"),
+        *("finding", "place", "setting", "value", "source", "port", "process_id", "durable"),
+    }
+)
+TEXT_MOST = 200
+SYNCS_KEPT = 4096
+
+EventDict = MutableMapping[str, Any]
+
+
+def allow_listed(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Returns the event with listed keys and plain values only (a structlog processor)."""
+    kept: dict[str, Any] = {}
+    dropped: list[str] = []
+    for key, value in event.items():
+        if key not in KEYS:
+            dropped.append(key)
+        elif value is None or isinstance(value, bool | int | float):
+            kept[key] = value
+        elif key == "trace":
+            kept[key] = list(value)
+        else:
+            kept[key] = str(value)[:TEXT_MOST]
+    if dropped:
+        kept["dropped"] = ",".join(sorted(dropped))
+    return kept
+
+
+def configure_logging(
+    form: str = "console", level: str = "info", out: TextIO | None = None
+) -> None:
+    """Sets up structlog: `form` is json (a line each) or console; `out` None = stderr."""
+    stream = out or sys.stderr
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            allow_listed,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def told(error: BaseException) -> dict[str, object]:
+    """Returns the keys that tell of an exception: its kind and places, not its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    trace = [f"{_module(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "trace": trace[-20:]}
+
+
+def log_loop_error(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """Logs what asyncio would print with its message (for `loop.set_exception_handler`)."""
+    error = context.get("exception")
+    keys = told(error) if isinstance(error, BaseException) else {}
+    structlog.get_logger().error("loop_error", **keys)
+
+
+def _module(filename: str) -> str:
+    return "/".join(filename.replace("\\", "/").split("/")[-2:])
+
+
+class Figures(Struct, frozen=True):
+    """Counters at one moment. Sync times are of the last batches, in milliseconds."""
+
+    commands: dict[str, int]
+    refusals: dict[str, int]
+    batches: int
+    records: int
+    batch_records_max: int
+    journal_full: int
+    sync_p50_ms: float
+    sync_p99_ms: float
+
+
+class Counters:
+    """What the runner counts; plain attributes, read by GetServer."""
+
+    def __init__(self) -> None:
+        self.commands: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.batches = 0
+        self.records = 0
+        self.batch_records_max = 0
+        self.journal_full = 0
+        self._sync_seconds: deque[float] = deque(maxlen=SYNCS_KEPT)
+
+    def synced(self, records: int, seconds: float) -> None:
+        """Counts one synced batch."""
+        self.batches += 1
+        self.records += records
+        self.batch_records_max = max(self.batch_records_max, records)
+        self._sync_seconds.append(seconds)
+
+    def figures(self) -> Figures:
+        """Returns the figures as of now."""
+        syncs = sorted(self._sync_seconds)
+        return Figures(
+            commands=dict(self.commands),
+            refusals=dict(self.refusals),
+            batches=self.batches,
+            records=self.records,
+            batch_records_max=self.batch_records_max,
+            journal_full=self.journal_full,
+            sync_p50_ms=_at(syncs, 0.50),
+            sync_p99_ms=_at(syncs, 0.99),
+        )
+
+
+def _at(seconds: list[float], share: float) -> float:
+    if not seconds:
+        return 0.0
+    return round(seconds[min(len(seconds) - 1, int(len(seconds) * share))] * 1000, 3)
