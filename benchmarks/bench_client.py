@@ -28,8 +28,9 @@ PATHS = {
     "SignIn": "/usher.v1.AgentService/SignIn",
     "Watch": "/usher.v1.AgentService/WatchOffers",
 }
+ACTOR = (("usher-actor", "platform/bench"),)
 OPTIONS = [("grpc.max_receive_message_length", 64 << 20)]
-Call = Callable[[bytes], Awaitable[bytes]]
+Call = Callable[..., Awaitable[bytes]]
 
 
 class Caller:
@@ -64,7 +65,7 @@ class Caller:
         request = router.EnqueueContactRequest(
             request_id=f"e{contact_id}", contact=self.new_contact(contact_id)
         )
-        answer = await self.calls["Enqueue"](request.SerializeToString())
+        answer = await self.calls["Enqueue"](request.SerializeToString(), metadata=ACTOR)
         if not self.echo:
             router.EnqueueContactResponse.FromString(answer)
         return contact_id
@@ -75,7 +76,7 @@ class Caller:
         request = router.EnqueueContactsRequest(
             request_id=f"b{ids[0]}", contacts=[self.new_contact(contact_id) for contact_id in ids]
         )
-        answer = await self.calls["Batch"](request.SerializeToString())
+        answer = await self.calls["Batch"](request.SerializeToString(), metadata=ACTOR)
         if self.echo:
             return size
         placements = router.EnqueueContactsResponse.FromString(answer).placements
@@ -84,16 +85,16 @@ class Caller:
     async def accept(self, agent_id: str, leg_id: str) -> None:
         """Accepts an offer for the agent."""
         request = agents.AcceptOfferRequest(
-            request_id=f"a{leg_id}", agent_id=agent_id, leg_id=leg_id
+            request_id=f"a{leg_id.replace('.', '-')}", agent_id=agent_id, leg_id=leg_id
         )
-        await self.calls["Accept"](request.SerializeToString())
+        await self.calls["Accept"](request.SerializeToString(), metadata=ACTOR)
 
     async def complete(self, contact_id: str) -> None:
         """Completes a contact."""
         request = router.CompleteContactRequest(
             request_id=f"c{contact_id}", contact_id=contact_id, disposition="done"
         )
-        await self.calls["Complete"](request.SerializeToString())
+        await self.calls["Complete"](request.SerializeToString(), metadata=ACTOR)
 
     async def serve_one(self) -> None:
         """A contact from arrival to end: three calls; the offer comes by the stream."""
@@ -112,7 +113,7 @@ class Caller:
 
     async def watch(self, ready: asyncio.Event) -> None:
         """Hands the offers of the stream to those who wait for them."""
-        stream = self._watch(agents.WatchOffersRequest().SerializeToString())
+        stream = self._watch(agents.WatchOffersRequest().SerializeToString(), metadata=ACTOR)
         async for message in stream:
             step = agents.WatchOffersResponse.FromString(message)
             ready.set()
@@ -130,13 +131,13 @@ async def prepare(caller: Caller, agent_count: int, busy: int) -> None:
         request = agents.SignInRequest(
             request_id=caller.next_id(), agent_id=f"agent-{number:05d}", presence="PRESENCE_READY"
         )
-        await caller.calls["SignIn"](request.SerializeToString())
+        await caller.calls["SignIn"](request.SerializeToString(), metadata=ACTOR)
     for _ in range(busy):
         contact_id = caller.next_id()
         request = router.EnqueueContactRequest(
             request_id=f"e{contact_id}", contact=caller.new_contact(contact_id)
         )
-        answer = await caller.calls["Enqueue"](request.SerializeToString())
+        answer = await caller.calls["Enqueue"](request.SerializeToString(), metadata=ACTOR)
         offer = router.EnqueueContactResponse.FromString(answer).placement.offer
         await caller.accept(offer.agent_id, offer.leg_id)
 
@@ -153,7 +154,8 @@ async def closed_loop(
     async def call() -> None:
         nonlocal done
         while (start := time.perf_counter()) < end:
-            done += await step()
+            units = await step()  # not `done += await`: that would read `done` before waiting
+            done += units
             took_ms.append((time.perf_counter() - start) * 1000)
 
     await asyncio.gather(*(call() for _ in range(callers)))

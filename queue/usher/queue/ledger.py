@@ -125,7 +125,11 @@ class Ledger:
             legs = tuple(_moved(leg, outage_ms) for leg in contact.legs)
             if any(new is not old for new, old in zip(legs, contact.legs, strict=True)):
                 moved = copied(contact, legs=legs)
+                if contact.retire_ms != NEVER_MS:  # not before the last wrap-up of its legs
+                    wrapping = [leg.due_ms for leg in legs if leg.state is LegState.WRAPPING]
+                    moved.retire_ms = max([contact.retire_ms, *wrapping])
                 self.put_contact(moved)
+                self.touched.legs.update({leg.leg_id: leg for leg in legs})
                 self.deadlines.add_all(moved)
 
     def state_hash(self) -> str:

@@ -119,7 +119,7 @@ class QueueRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     later policy while contacts were live: finishes those, takes no new ones.
     """
 
-    name: Annotated[QueueName, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$")]
+    name: Annotated[QueueName, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}\Z")]
     channels: tuple[ChannelName, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     groups: tuple[Code, ...] = ()
@@ -140,14 +140,15 @@ class QueueRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All rules of a pool under one version name; state, replaced whole by `PolicySet`.
 
-    `exact_cells_max`: largest joint problem (contacts x places at agents) that is solved exactly.
+    `exact_cells_max`: largest joint problem (contacts x places at agents) solved exactly; the
+    default keeps the solver's worst problem (costs i x j) near 10 ms.
     `ended_kept_ms`: how long an ended contact stays readable in the pool.
     """
 
     version: Code
     queues: tuple[QueueRules, ...] = ()
     channels: dict[ChannelName, ChannelRules] = field(default_factory=dict)
-    exact_cells_max: Annotated[int, Meta(ge=16, le=100_000_000)] = 250_000
+    exact_cells_max: Annotated[int, Meta(ge=16, le=100_000_000)] = 40_000
     ended_kept_ms: Duration = 15 * 60 * 1000
     contacts_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 200_000
 

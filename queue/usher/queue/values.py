@@ -15,13 +15,13 @@ LegId = NewType("LegId", str)
 QueueName = NewType("QueueName", str)
 ChannelName = NewType("ChannelName", str)
 
-ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}\Z"
 """Ids from callers: no dot (derived ids have one), no phone number sign, no address."""
 
-CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"
+CODE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}\Z"
 """Codes (topic, reason, disposition, skill, queue, channel, group): of a list, never free text."""
 
-LANGUAGE_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$"
+LANGUAGE_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z"
 """Language tags as in BCP 47, short forms only."""
 
 NEVER_MS = -1

@@ -1,14 +1,14 @@
 """Columns of the contacts that wait unoffered, and their lines: who is next in which queue.
 
 A contact is here while its state is waiting and no agent owns it. Rows are dense and their order
-means nothing (a row that leaves is filled with the last one): who comes first is told by `order_ms`,
-then `sequence`. What a column of `kind` or `need` means is known to whoever puts contacts in; this
+means nothing (a row that leaves is filled with the last one): who comes first is told by
+`order_ms`, then `sequence`. What `kind` and `need` mean is known to whoever puts contacts in; this
 module knows no agent's state, no policy and no score.
 
     column       dtype   meaning
     order_ms     int64   moment from which the contact counts as waiting; smaller = earlier
     sequence     int64   number by arrival in the pool
-    kind         int64   number of the contact's kind (queue, channel, languages), given by the caller
+    kind         int64   number of the contact's kind, given by the caller
     need         int64   urgency points that time does not change, given by the caller
     marks        int64   sum of PREFERS (has channel preferences) and LINKED (names single agents)
     preferences  int16   one row per channel: strength 0..1000 of the customer's preference

@@ -93,7 +93,7 @@ class Agents:
 
     def ready(self) -> Longs:
         """Returns the indexes of agents that may have room for something."""
-        return np.flatnonzero(self.free >= self.least_price)
+        return (self.free >= self.least_price).nonzero()[0]
 
     def price_of(self, agent_id: AgentId, channel: ChannelName) -> tuple[int, int] | None:
         """Returns (price, wrap-up price) of a leg on the channel, None if not served."""

@@ -134,33 +134,41 @@ def _check_most_waiting(
     """Raises QueueFull where a queue would hold more waiting than its policy allows.
 
     The runner has matched directly before, so whoever still waits has nobody free; of the newcomers
-    as many are admitted above the limit as would be offered at once.
+    as many are admitted above the limit as would be offered at once, the whole batch seen together.
     """
     limited: Counter[QueueName] = Counter(
         new.facts.queue
         for new in contacts
         if ledger.queues[new.facts.queue].most_waiting is not None
     )
-    for name, count in limited.items():
-        most_waiting = ledger.queues[name].most_waiting or 0
-        waiting = matcher.waiting_count(name)
-        over = waiting + count - most_waiting
-        if over <= 0:
-            continue
-        newcomers = [_as_waiting(new, at_ms) for new in contacts if new.facts.queue == name]
-        if matcher.places(newcomers, at_ms) < over:
-            raise QueueFull(
-                f"queue {name!r} has {waiting} waiting of at most {most_waiting}"
-                " and nobody free for one more",
-                queue=name,
-                waiting=waiting,
-                most_waiting=most_waiting,
-            )
+    over = {
+        name: matcher.waiting_count(name) + count - (ledger.queues[name].most_waiting or 0)
+        for name, count in limited.items()
+    }
+    if all(count <= 0 for count in over.values()):
+        return
+    newcomers = [_as_waiting(new, number, at_ms) for number, new in enumerate(contacts)]
+    placed = matcher.placed(newcomers, at_ms)
+    offered = Counter(new.facts.queue for new in contacts if new.contact_id in placed)
+    for name, count in over.items():
+        if count > offered[name]:
+            raise _queue_full(name, matcher.waiting_count(name), ledger)
 
 
-def _as_waiting(new: NewContact, at_ms: int) -> Contact:
-    state = ContactState.WAITING
-    return Contact(new.contact_id, new.facts, "", 0, state, at_ms, at_ms, new.facts.waited_ms, 0)
+def _queue_full(name: QueueName, waiting: int, ledger: Ledger) -> QueueFull:
+    most_waiting = ledger.queues[name].most_waiting or 0
+    return QueueFull(
+        f"queue {name!r} has {waiting} waiting of at most {most_waiting}"
+        " and nobody free for one more",
+        queue=name,
+        waiting=waiting,
+        most_waiting=most_waiting,
+    )
+
+
+def _as_waiting(new: NewContact, number: int, at_ms: int) -> Contact:
+    state, waited_ms = ContactState.WAITING, new.facts.waited_ms
+    return Contact(new.contact_id, new.facts, "", number, state, at_ms, at_ms, waited_ms, 0)
 
 
 def start_contact(ledger: Ledger, command: StartContact, at_ms: int) -> tuple[AnyEvent, ...]:
@@ -239,5 +247,5 @@ def _lost(ledger: Ledger, contact: Contact, at_ms: int) -> ContactLost:
     owner = contact.owner
     talking = owner is not None and owner.active_ms >= 0
     wrap_until = wrap_until_ms(ledger, contact, at_ms) if talking else 0
-    retire_ms = retire_at_ms(ledger, at_ms, wrap_until)
+    retire_ms = retire_at_ms(ledger, contact, at_ms, wrap_until)
     return ContactLost(contact.contact_id, wrap_until, retire_ms, "missing_in_sync")

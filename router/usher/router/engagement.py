@@ -46,6 +46,7 @@ from usher.router.lookups import (
     known_agent,
     live_contact,
     pause_until_ms,
+    queue_rules,
     retire_at_ms,
     wrap_until_ms,
 )
@@ -119,11 +120,14 @@ def connect_failed(ledger: Ledger, command: ConnectFailed, at_ms: int) -> tuple[
 def fail_joining(
     ledger: Ledger, contact: Contact, leg: Leg, reason: str, at_ms: int
 ) -> tuple[AnyEvent, ...]:
-    """Returns what a failed joining leads to: waiting again, or the end after too many."""
+    """Returns what a failed joining leads to: waiting again, or the end after too many.
+
+    Work begun outside that never had a queue cannot wait: its first failure is the end.
+    """
     rules = channel_rules(ledger, contact.facts.channel)
-    if contact.failures + 1 >= rules.failures_max:
+    if contact.failures + 1 >= rules.failures_max or queue_rules(ledger, contact) is None:
         end = ContactNoShow if rules.failure_is_no_show else ContactFailed
-        return (end(contact.contact_id, 0, retire_at_ms(ledger, at_ms, 0), reason),)
+        return (end(contact.contact_id, 0, retire_at_ms(ledger, contact, at_ms, 0), reason),)
     pause_ms = pause_until_ms(ledger, contact, at_ms)
     return (ContactConnectFailed(contact.contact_id, leg.leg_id, pause_ms, reason),)
 
@@ -157,7 +161,7 @@ def complete_contact(ledger: Ledger, command: CompleteContact, at_ms: int) -> tu
         ContactCompleted(
             contact.contact_id,
             wrap_until,
-            retire_at_ms(ledger, at_ms, wrap_until),
+            retire_at_ms(ledger, contact, at_ms, wrap_until),
             "",
             command.disposition,
             command.resolved,
@@ -175,9 +179,9 @@ def abandon_contact(ledger: Ledger, command: AbandonContact, at_ms: int) -> tupl
     owner = contact.owner
     if owner is not None and _talking(owner):
         wrap_until = wrap_until_ms(ledger, contact, at_ms)
-        retire_ms = retire_at_ms(ledger, at_ms, wrap_until)
+        retire_ms = retire_at_ms(ledger, contact, at_ms, wrap_until)
         return (ContactCompleted(contact.contact_id, wrap_until, retire_ms, "customer_left"),)
-    return (ContactAbandoned(contact.contact_id, 0, retire_at_ms(ledger, at_ms, 0), ""),)
+    return (ContactAbandoned(contact.contact_id, 0, retire_at_ms(ledger, contact, at_ms, 0), ""),)
 
 
 def cancel_contact(ledger: Ledger, command: CancelContact, at_ms: int) -> tuple[AnyEvent, ...]:
@@ -186,7 +190,7 @@ def cancel_contact(ledger: Ledger, command: CancelContact, at_ms: int) -> tuple[
     owner = contact.owner
     talking = owner is not None and _talking(owner)
     wrap_until = wrap_until_ms(ledger, contact, at_ms) if talking else 0
-    retire_ms = retire_at_ms(ledger, at_ms, wrap_until)
+    retire_ms = retire_at_ms(ledger, contact, at_ms, wrap_until)
     return (ContactCancelled(contact.contact_id, wrap_until, retire_ms, command.reason),)
 
 

@@ -1,13 +1,16 @@
 """The field of one match: the agents that may have room, with what is taken from it while matching.
 
-Arrays here are copies over the field's places (a place is an agent's position in the field, places
-are in the order of agent ids), so a match spends room without touching the columns of `Agents`.
-What costs something is worked out on demand, once: a lane per channel, values per kind.
+Arrays here are over the field's places (a place is an agent's position in the field, places are in
+the order of agent ids). A match spends room in them without touching the columns of `Agents`: they
+are copies, or become copies with the first contact that takes room. What costs something is worked
+out on demand, once: a lane per channel, values per kind.
 """
 
 from bisect import bisect_left
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from usher.queue.state import Contact
 from usher.queue.values import TERM_MAX, AgentId
@@ -26,6 +29,8 @@ from usher.router.scoring import (
     urgency_of_one,
     workload,
 )
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 SKILL, RELATIONSHIP, PREFERENCE, WORKLOAD, IDLE, URGENCY = range(6)
 """Rows of `Kinds.weights`, in the order of WEIGHT_NAMES."""
@@ -52,9 +57,11 @@ class Field:
         self.waiting = waiting
         self.at_ms = at_ms
         self.index = index
-        self.units = agents.units.take(index)
-        self.free = agents.free.take(index)
-        self.since = agents.idle_since.take(index)
+        self._whole = index.size == agents.free.size
+        self.units = self._here(agents.units)
+        self.free = self._here(agents.free)
+        self.since = self._here(agents.idle_since)
+        self._owned = not self._whole
         self.idle = idle(at_ms, self.since)
         self._lanes: dict[int, Lane] = {}
         self._values: dict[int, Ints] = {}
@@ -64,8 +71,10 @@ class Field:
         """Returns the channel's lane."""
         lane = self._lanes.get(channel)
         if lane is None:
-            price = self.agents.price[channel].take(self.index)
-            left = self.agents.left[channel].take(self.index)
+            price = self._here(self.agents.price[channel])
+            left = self._here(self.agents.left[channel])
+            if self._whole and self._owned:
+                left = left.copy()
             lane = self._lanes[channel] = Lane(price, left, self.free, self.units)
         return lane
 
@@ -77,7 +86,7 @@ class Field:
         values = self._values.get(kind)
         if values is None:
             lane = self.lane(int(self.kinds.channel[kind]))
-            fit = self.kinds.fit[kind].take(self.index)
+            fit = self._here(self.kinds.fit[kind])
             weights = self.kinds.rules[kind].weights
             values = np.multiply(fit, weights.skill_fit, dtype=np.int32)
             values += lane.work * weights.workload
@@ -85,6 +94,16 @@ class Field:
             values[~(lane.open & (fit >= 0))] = FORBIDDEN
             self._values[kind] = values
         return values
+
+    def table(self, kinds: Longs) -> Ints:
+        """Returns kinds x places: `values` of several kinds, worked out together."""
+        numbers = kinds.tolist()
+        new = [each for each in numbers if each not in self._values]
+        if len(new) > 1:
+            table = self._work_out(new)
+            if len(new) == len(numbers):
+                return table
+        return np.stack([self.values(each) for each in numbers])
 
     def values_for(self, row: int) -> Ints:
         """Returns the same for the very contact in this row: with its preferences and links."""
@@ -121,7 +140,7 @@ class Field:
     def place(self, agent_id: AgentId) -> int:
         """Returns the agent's place, -1 if it is not in the field."""
         index = self.agents.index.get(agent_id, -1)
-        if index < 0 or self.index.size == len(self.agents):
+        if index < 0 or self._whole:
             return index
         place = bisect_left(self.index, index)
         return place if place < self.index.size and self.index[place] == index else -1
@@ -129,13 +148,15 @@ class Field:
     def kit(self) -> Longs:
         """Returns per place the number of the agent's set of channels."""
         if self._kit is None:
-            self._kit = self.agents.kit.take(self.index)
+            self._kit = self._here(self.agents.kit)
         return self._kit
 
     def urgency(self, rows: Longs) -> Longs:
         """Returns weight * urgency of the contacts in these rows."""
         waiting, kinds = self.waiting, self.kinds
         kind = waiting.kind.take(rows)
+        if int(kind.min()) == int(kind.max()):
+            kind = kind[:1]  # one kind: columns of one figure
         waited = self.at_ms - waiting.order_ms.take(rows) + kinds.head_ms.take(kind)
         points = urgency(waited, kinds.target_ms.take(kind), waiting.need.take(rows))
         weighted: Longs = kinds.weights[URGENCY].take(kind) * points
@@ -151,6 +172,7 @@ class Field:
 
     def take(self, place: int, channel: int) -> None:
         """Spends room at one place: the next contact meets an agent with one more leg."""
+        self._own()
         lane = self.lane(channel)
         free = int(self.free[place]) - int(lane.price[place])
         self.free[place] = free
@@ -167,7 +189,8 @@ class Field:
 
     def take_all(self, places: Longs, channels: Longs) -> None:
         """Spends room at many places at once (a place may come several times)."""
-        for channel in np.flatnonzero(np.bincount(channels)).tolist():
+        self._own()
+        for channel in set(channels.tolist()):
             lane = self.lane(channel)
             taken = places[channels == channel]
             np.subtract.at(self.free, taken, lane.price[taken])
@@ -177,6 +200,38 @@ class Field:
         for channel, lane in self._lanes.items():
             self._lanes[channel] = Lane(lane.price, lane.left, self.free, self.units)
         self._values.clear()
+
+    def _here(self, column: NDArray[Kind]) -> NDArray[Kind]:
+        """Returns the column of all agents over the places; the very column if all are here."""
+        return column if self._whole else column.take(self.index)
+
+    def _own(self) -> None:
+        """Makes copies of what a contact changes, before the first one does."""
+        if not self._owned:
+            self._owned = True
+            self.free = self.free.copy()
+            self.since = self.since.copy()
+            for lane in self._lanes.values():
+                lane.left = lane.left.copy()
+
+    def _work_out(self, kinds: list[int]) -> Ints:
+        """Fills in `values` of several kinds at once; returns them as a table."""
+        fit = self.kinds.fit[kinds]
+        if not self._whole:
+            fit = fit.take(self.index, axis=1)
+        channels = self.kinds.channel[kinds].tolist()
+        work, is_open = self.lane(channels[0]).work, self.lane(channels[0]).open
+        if len(set(channels)) > 1:
+            lanes = [self.lane(channel) for channel in channels]
+            work = np.stack([lane.work for lane in lanes])
+            is_open = np.stack([lane.open for lane in lanes])
+        weights = self.kinds.weights[:, kinds].astype(np.int32)[:, :, None]
+        table: Ints = fit * weights[SKILL]
+        table += work * weights[WORKLOAD]
+        table += self.idle * weights[IDLE]
+        table[~(is_open & (fit >= 0))] = FORBIDDEN
+        self._values.update(zip(kinds, table, strict=True))
+        return table
 
     def _value(self, kind: int, place: int) -> int:
         """Returns one figure of `values`, for an agent that has a leg and so is not idle."""
@@ -200,5 +255,5 @@ def best(values: Ints, since: Longs) -> int:
     top = values[place]
     if top <= LEAST:
         return -1
-    equal = np.flatnonzero(values == top)
+    equal = (values == top).nonzero()[0]
     return place if equal.size == 1 else int(equal[since.take(equal).argmin()])

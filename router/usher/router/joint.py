@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from usher.router.field import IDLE, WORKLOAD, Field
+from usher.router.field import IDLE, WORKLOAD, Field, Lane
 from usher.router.problem import TABLE_CELLS_MAX, Problem
 from usher.router.scoring import (
     LEAST,
@@ -60,21 +60,30 @@ def slots(field: Field, kinds: Longs, places: Longs, most: int) -> tuple[Longs, 
 
     Where the channels of these kinds that are open at the place differ in price or room: one slot.
     """
-    channels = np.flatnonzero(np.bincount(field.kinds.channel.take(kinds)))
+    channels = sorted(set(field.kinds.channel.take(kinds).tolist()))
     free = field.free[places]
     room = np.zeros(places.size, np.int64)
     price = np.zeros(places.size, np.int64)
     mixed = np.zeros(places.size, np.bool_)
-    for channel in channels.tolist():
+    if len(channels) == 1:
+        lane = field.lane(channels[0])
+        return _room(lane, places, free, most), lane.price[places].astype(np.int64)
+    for channel in channels:
         lane = field.lane(channel)
         is_open, its_price = lane.open[places], lane.price[places]
-        paid = np.where(its_price > 0, free // np.maximum(its_price, 1), most)
-        its_room = np.minimum(np.minimum(lane.left[places], paid), most)
+        its_room = _room(lane, places, free, most)
         mixed |= is_open & (room > 0) & ((room != its_room) | (price != its_price))
         room = np.where(is_open, its_room, room)
         price = np.where(is_open, its_price, price)
     room[mixed] = 1
     return room, price
+
+
+def _room(lane: Lane, places: Longs, free: Ints, most: int) -> Longs:
+    """Returns how many legs of the channel fit at each place, at most `most`."""
+    price = lane.price[places]
+    paid = np.where(price > 0, free // np.maximum(price, 1), most)
+    return np.minimum(np.minimum(lane.left[places], paid), most).astype(np.int64)
 
 
 def alike(
@@ -106,13 +115,15 @@ def assign(
     room, price = slots(field, problem.kinds, problem.places, problem.rows.size)
     items = _best_items(problem, order, int(room.sum()))
     items = items[np.lexsort((order[1][items], order[0][items]))]
-    kept = np.flatnonzero(_best_columns(problem.values, items.size))
+    kept = _best_columns(problem.values, items.size).nonzero()[0]
     columns = _expand(kept, np.minimum(room[kept], items.size))
     if problem.kinds.size * columns.place.size > TABLE_CELLS_MAX:
         return None
-    worth = problem.values[:, columns.place] - _falls(field, problem, columns, price)
-    few = _best_columns(worth, items.size)
-    columns, worth = Columns(columns.place[few], columns.slot[few]), worth[:, few]
+    worth = problem.values[:, columns.place]
+    if columns.place.size > kept.size:
+        worth -= _falls(field, problem, columns, price)
+        few = _best_columns(worth, items.size)
+        columns, worth = Columns(columns.place[few], columns.slot[few]), worth[:, few]
     if items.size * columns.place.size > TABLE_CELLS_MAX:
         return None
     scores = worth[problem.class_of[items]] + problem.own[items][:, None]
@@ -140,6 +151,8 @@ def _solve(scores: Longs) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 def _expand(places: Longs, room: Longs) -> Columns:
     """Returns every slot of these places, place by place."""
     total = int(room.sum())
+    if total == places.size:
+        return Columns(places, np.zeros(total, np.int64))
     begin = np.repeat(np.cumsum(room) - room, room)
     return Columns(np.repeat(places, room), np.arange(total) - begin)
 

@@ -18,7 +18,7 @@ import numpy as np
 from usher.queue.rules import RANK_ORDER, Order, Policy, QueueRules
 from usher.queue.values import ChannelName, ContactFacts, QueueName
 from usher.router.agents import Agents
-from usher.router.scoring import WEIGHT_NAMES
+from usher.router.scoring import WEIGHT_NAMES, Longs
 from usher.router.skills import NOT_FIT, Skills
 
 KINDS_FIRST = 64
@@ -33,9 +33,8 @@ class Kinds:
         self._agents = agents
         self._skills = Skills(policy, agents.profiles)
         self._queues = {queue.name: queue for queue in policy.queues}
-        self._stages = {
-            key: place for place, key in enumerate(sorted(set(map(_stage, policy.queues))))
-        }
+        stages = sorted({_stage(queue) for queue in policy.queues})
+        self._stages = {stage: place for place, stage in enumerate(stages)}
         self.orders = [Order.SCORE if scored else Order.FCFS for _, _, scored in stages]
         self._numbers: dict[Key, int] = {}
         self._unused = list(range(max(KINDS_FIRST, 2 * len(policy.queues)) - 1, -1, -1))
@@ -58,6 +57,10 @@ class Kinds:
     def release(self, number: int) -> None:
         """One contact of this kind waits no longer."""
         self.uses[number] -= 1
+
+    def used(self) -> Longs:
+        """Returns the numbers of the kinds of which contacts wait."""
+        return np.array([number for number, uses in enumerate(self.uses) if uses], np.int64)
 
     def _new(self, key: Key) -> int:
         if not self._unused:

@@ -14,7 +14,15 @@ from usher.queue.errors import (
 from usher.queue.ledger import Ledger
 from usher.queue.rules import ChannelRules, Policy, QueueRules
 from usher.queue.state import Agent, Contact
-from usher.queue.values import ActorKind, AgentId, ChannelName, ContactId, ContactState, Presence
+from usher.queue.values import (
+    ActorKind,
+    AgentId,
+    ChannelName,
+    ContactId,
+    ContactState,
+    LegState,
+    Presence,
+)
 
 _NO_RULES = ChannelRules()
 
@@ -112,9 +120,10 @@ def wrap_until_ms(ledger: Ledger, contact: Contact, at_ms: int) -> int:
     return at_ms + wrap_up_ms if wrap_up_ms else 0
 
 
-def retire_at_ms(ledger: Ledger, at_ms: int, wrap_until: int) -> int:
-    """Returns when a contact ending now leaves the pool."""
-    return max(at_ms, wrap_until) + policy_of(ledger).ended_kept_ms
+def retire_at_ms(ledger: Ledger, contact: Contact, at_ms: int, wrap_until: int) -> int:
+    """Returns when a contact ending now leaves the pool: after the last wrap-up of its legs."""
+    earlier = [leg.due_ms for leg in contact.legs if leg.state is LegState.WRAPPING]
+    return max(at_ms, wrap_until, *earlier) + policy_of(ledger).ended_kept_ms
 
 
 def pause_until_ms(ledger: Ledger, contact: Contact, at_ms: int) -> int:

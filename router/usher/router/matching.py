@@ -3,10 +3,10 @@
     load / note  ->  pairs(at_ms)  ->  (the pool offers them, notes what changed)  ->  settle
 
 After a match no allowed pair is left. So the next one need only look at contacts that changed,
-against all agents with room, and at agents that got freer, against all contacts: one changed contact
-costs one row, one freed agent one column. `pairs` depends on the records, the policy, the roster and
-`at_ms`, not on the way they came in. All that is kept here is a cache of the ledger. Knows no events
-and no clock.
+against all agents with room, and at agents that got freer, against all contacts: one changed
+contact costs one row, one freed agent one column. `pairs` depends on the records, the policy, the
+roster and `at_ms`, not on the way they came in. All that is kept here is a cache of the ledger.
+Knows no events and no clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,16 +14,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from usher.queue.rules import Policy, Roster
+from usher.queue.rules import Order, Policy, Roster
 from usher.queue.state import Agent, Contact
 from usher.queue.values import AgentId, ChannelName, ContactId, Found, QueueName
 from usher.queue.waiting import Waiting, waits_unoffered
+from usher.router import single
 from usher.router.agents import Agents
 from usher.router.field import Field
 from usher.router.joint import warm_up
 from usher.router.kinds import Kinds
 from usher.router.scoring import Flags, Longs, need
-from usher.router.stages import Seat, Stages
+from usher.router.stages import Stages
 
 __all__ = ["Matcher", "Pair", "warm_up"]
 
@@ -79,15 +80,21 @@ class Matcher:
         """Returns the pairs to be offered now, in order of decision; changes nothing but caches."""
         if not self.needs_match:
             return []
-        freed = self._with_room(self._freed)
-        index = self._agents.ready() if self._changed else freed
-        rows = self._candidates(freed)
-        if not index.size or not rows.size:
+        index = self._agents.ready() if self._changed else self._with_room(self._freed)
+        if not index.size:
             return []
+        rows = self._candidates()
+        if not rows.size:
+            return []
+        if rows.size == 1 and index.size <= single.PAIRS_MAX:
+            return self._single(int(rows[0]), index.tolist(), at_ms)
         field = Field(self._agents, self._kinds, self._waiting, at_ms, index)
         stages = Stages(field, self._exact_cells_max)
         stages.run(rows)
-        return [self._pair(field, seat) for seat in stages.seats]
+        return [
+            self._pair(seat.row, int(index[seat.place]), seat.score, seat.found)
+            for seat in stages.seats
+        ]
 
     def settle(self) -> None:
         """Forgets what had changed: the pairs were offered (and noted), or there were none."""
@@ -113,6 +120,27 @@ class Matcher:
             if agent_id in agents.index:
                 may[agents.index[agent_id]] = False
         return bool(may.any())
+
+    def placed(self, contacts: Sequence[Contact], at_ms: int) -> set[ContactId]:
+        """Returns which of these contacts would be offered at once if all of them came together."""
+        if len(contacts) == 1:
+            return {each.contact_id for each in contacts if self.admits(each, at_ms)}
+        self._refresh()
+        trial = Waiting(len(self._agents.channels))
+        for contact in contacts:
+            kind = self._kinds.number(contact.facts)
+            if kind is not None:
+                self._kinds.hold(kind)
+                _put(trial, contact, kind, self._agents.channels)
+        index = self._agents.ready()
+        stages = Stages(
+            Field(self._agents, self._kinds, trial, at_ms, index), self._exact_cells_max
+        )
+        if len(trial) and index.size:
+            stages.run(np.arange(len(trial)))
+        for kind in trial.kind[: len(trial)].tolist():
+            self._kinds.release(kind)
+        return {trial.contacts[seat.row].contact_id for seat in stages.seats}
 
     def queue_position(self, contact_id: ContactId) -> int:
         """Returns 1 for the next in its queue (time waited, then sequence); 0 = not waiting."""
@@ -159,47 +187,29 @@ class Matcher:
         self._kinds.hold(kind)
         self._changed[contact_id] = None
 
-    def places(self, contacts: Sequence[Contact], at_ms: int) -> int:
-        """Returns how many of these contacts, not known here yet, would be offered at once."""
-        if len(contacts) == 1:
-            return int(self.admits(contacts[0], at_ms))
-        self._refresh()
-        trial = Waiting(len(self._agents.channels))
-        for contact in contacts:
-            kind = self._kinds.number(contact.facts)
-            if kind is not None:
-                self._kinds.hold(kind)
-                _put(trial, contact, kind, self._agents.channels)
-        index = self._agents.ready()
-        stages = Stages(
-            Field(self._agents, self._kinds, trial, at_ms, index), self._exact_cells_max
-        )
-        if len(trial) and index.size:
-            stages.run(np.arange(len(trial)))
-        for kind in trial.kind[: len(trial)].tolist():
-            self._kinds.release(kind)
-        return len(stages.seats)
-
     def _with_room(self, indexes: Iterable[int]) -> Longs:
         """Returns the agents among these that may have room for something, sorted."""
         index = np.array(sorted(indexes), np.int64)
         return index[self._agents.free.take(index) >= self._agents.least_price]
 
-    def _candidates(self, freed: Longs) -> Longs:
+    def _candidates(self) -> Longs:
         """Returns the rows of contacts that changed or that a freed agent could serve."""
         waiting = self._waiting
         if len(self._changed) == len(waiting):
             return np.arange(len(waiting))
         changed = waiting.rows_of(self._changed)
+        freed = self._with_room(self._freed)
         if not freed.size:
             return changed
-        kind = waiting.kind[: len(waiting)]
+        kinds = self._kinds.used()
+        some = self._served(kinds, freed)
+        if some.all():
+            return np.arange(len(waiting))
         served = np.zeros(len(self._kinds.uses), np.bool_)
-        kinds = np.flatnonzero(np.bincount(kind))
-        served[kinds] = self._served(kinds, freed)
-        chosen = served.take(kind)
+        served[kinds] = some
+        chosen = served.take(waiting.kind[: len(waiting)])
         chosen[changed] = True
-        return np.flatnonzero(chosen)
+        return chosen.nonzero()[0]
 
     def _served(self, kinds: Longs, freed: Longs) -> Flags:
         """Returns which of the kinds one of these agents has room for."""
@@ -210,16 +220,27 @@ class Matcher:
         served: Flags = np.any(fit & room, axis=1)
         return served
 
-    def _pair(self, field: Field, seat: Seat) -> Pair:
-        contact = self._waiting.contacts[seat.row]
-        index = int(field.index[seat.place])
+    def _single(self, row: int, places: list[int], at_ms: int) -> list[Pair]:
+        """Returns the pair of the only contact, if there is one."""
+        kinds, contact = self._kinds, self._waiting.contacts[row]
+        best = single.best_agent(self._agents, kinds, contact, places, at_ms)
+        if best is None:
+            return []
+        index, score = best
+        score += single.urgency(kinds, contact, int(self._waiting.need[row]), at_ms)
+        order = kinds.orders[kinds.stage[self._waiting.kind[row]]]
+        found = Found.FCFS if order is Order.FCFS else Found.ROW
+        return [self._pair(row, index, score, found)]
+
+    def _pair(self, row: int, index: int, score: int, found: Found) -> Pair:
+        contact = self._waiting.contacts[row]
         profile = self._agents.profiles[index]
         capacity = profile.capacity.channels[contact.facts.channel]
         return Pair(
             contact.contact_id,
             profile.agent_id,
-            seat.score,
-            seat.found,
+            score,
+            found,
             capacity.price,
             capacity.wrap_up_price,
         )

@@ -86,7 +86,7 @@ def _open_offer(ledger: Ledger, agent: Agent, leg_id: LegId) -> Leg:
     """Returns the agent's open offer; raises UnknownLeg, ContactEnded, NotYourOffer, OfferGone."""
     contact_id, _, number = leg_id.rpartition(".")
     contact = ledger.contacts.get(ContactId(contact_id))
-    if contact is None or not number.isdigit() or not 1 <= int(number) <= contact.leg_count:
+    if contact is None or not _is_number(number, contact.leg_count):
         raise UnknownLeg(f"no leg {leg_id!r} in this pool", leg_id=leg_id)
     if contact.state is ContactState.ENDED:
         raise ContactEnded(
@@ -107,6 +107,13 @@ def _open_offer(ledger: Ledger, agent: Agent, leg_id: LegId) -> Leg:
             contact_state=contact.state.value,
         )
     return leg
+
+
+def _is_number(text: str, most: int) -> bool:
+    """Returns whether the text is a whole number 1 .. most, written as leg ids have it."""
+    # isdigit alone lets superscripts through; a very long number is no int to Python either.
+    plain = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    return plain and 1 <= int(text) <= most
 
 
 def price_of(ledger: Ledger, agent_id: AgentId, channel: ChannelName) -> tuple[int, int]:

@@ -14,7 +14,13 @@ from usher.queue.events import (
 from usher.queue.ledger import Ledger
 from usher.queue.state import Agent
 from usher.queue.values import LegState, Presence
-from usher.router.lookups import agent_in_session, channel_rules, known_agent, signed_in
+from usher.router.lookups import (
+    agent_in_session,
+    channel_rules,
+    known_agent,
+    queue_rules,
+    signed_in,
+)
 from usher.router.offers import agent_leg, open_offers
 
 
@@ -85,8 +91,9 @@ def _graces(ledger: Ledger, agent: Agent, at_ms: int) -> tuple[LegGrace, ...]:
     graces: list[LegGrace] = []
     for leg_id in agent.legs:
         leg = agent_leg(ledger, agent, leg_id)
+        queued = queue_rules(ledger, ledger.contacts[leg.contact_id]) is not None
         grace_ms = channel_rules(ledger, leg.channel).lost_grace_ms
         live = leg.state is not LegState.OFFERED and leg.owns
-        if live and grace_ms is not None:
+        if live and queued and grace_ms is not None:
             graces.append(LegGrace(leg_id, at_ms + grace_ms))
     return tuple(graces)

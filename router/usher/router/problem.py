@@ -60,11 +60,18 @@ class Problem(NamedTuple):
 def build(field: Field, rows: Longs) -> Problem | None:
     """Returns the reduced problem of these contacts, None if there is no allowed pair."""
     kind = field.waiting.kind.take(rows)
-    kinds = np.flatnonzero(np.bincount(kind))
-    table = np.stack([field.values(each) for each in kinds.tolist()])
-    local = np.searchsorted(kinds, kind)
-    links = _links(field, rows)
+    kinds = _distinct(kind)
+    table = field.table(kinds)
     allowed = table > LEAST
+    served: Flags = np.any(allowed, axis=1)
+    if not served.all():
+        kept = served[_number_of(kinds, kind)].nonzero()[0]
+        if not kept.size:
+            return None
+        rows, kind = rows[kept], kind[kept]
+        kinds, table, allowed = kinds[served], table[served], allowed[served]
+    local = _number_of(kinds, kind)
+    links = _links(field, rows)
     if links is not None:
         links = links.where(allowed[local[links.item], links.place])
     has_pair, places = _with_pair(local, allowed, links)
@@ -72,15 +79,29 @@ def build(field: Field, rows: Longs) -> Problem | None:
         return None
     own = field.urgency(rows)
     taste = _tastes(field, rows, kind, places)
-    class_of = local
     if taste is not None and taste.shape[0] == 1:
         own += taste[0]
         taste = None
-    if taste is not None:
-        class_of = _split(local, taste)
+    if taste is None and links is None:
+        return Problem(rows, own, local, kinds, places, table[:, places])
     base = Base(table, kinds, local, places, field, taste)
-    problem = _finish(base, class_of, has_pair, links)
+    problem = _finish(base, has_pair, links)
     return problem._replace(rows=rows[problem.rows], own=own[problem.rows])
+
+
+def _distinct(kind: Longs) -> Longs:
+    if int(kind.min()) == int(kind.max()):
+        return kind[:1]
+    return np.bincount(kind).nonzero()[0]
+
+
+def _number_of(kinds: Longs, kind: Longs) -> Longs:
+    """Returns per contact the position of its kind in `kinds` (0 for kinds that are not in it)."""
+    if kinds.size == 1:
+        return np.zeros(kind.size, np.int64)
+    position = np.zeros(int(kind.max()) + 1, np.int64)
+    position[kinds] = np.arange(kinds.size)
+    return position[kind]
 
 
 class Base(NamedTuple):
@@ -94,16 +115,17 @@ class Base(NamedTuple):
     taste: Longs | None
 
 
-def _finish(base: Base, class_of: Longs, has_pair: Flags, links: Links | None) -> Problem:
-    """Gives linked contacts a class each, drops what has no pair, fills in the values.
+def _finish(base: Base, has_pair: Flags, links: Links | None) -> Problem:
+    """Forms the classes, drops contacts without a pair, fills in the values.
 
     Of the problem, `rows` are still positions in the rows, and `own` is empty.
     """
+    class_of = base.local if base.taste is None else _split(base.local, base.taste)
     if links is not None and links.item.size:
-        linked = np.flatnonzero(np.bincount(links.item, minlength=class_of.size))
+        linked = np.bincount(links.item, minlength=class_of.size).nonzero()[0]
         class_of = class_of.copy()
         class_of[linked] = class_of.max() + 1 + np.arange(linked.size)
-    kept = np.flatnonzero(has_pair)
+    kept = has_pair.nonzero()[0]
     _, one_of, renumbered = np.unique(class_of[kept], return_index=True, return_inverse=True)
     samples = kept[one_of]
     kinds = base.kinds[base.local[samples]]
@@ -143,10 +165,9 @@ def _apply(links: Links, values: Ints, base: Base, class_of: Longs, samples: Lon
 
 
 def _with_pair(local: Longs, allowed: Flags, links: Links | None) -> tuple[Flags, Longs]:
-    """Returns which contacts, and which places, have an allowed pair."""
+    """Returns which contacts (each kind has allowed places) and which places have a pair."""
     if links is None or not links.paused.any():
-        some: Flags = np.any(allowed, axis=1)
-        return some[local], np.flatnonzero(np.any(allowed, axis=0))
+        return np.ones(local.size, np.bool_), np.any(allowed, axis=0).nonzero()[0]
     paused = links.where(links.paused)
     lost = np.bincount(paused.item, minlength=local.size)
     has_pair = np.count_nonzero(allowed, axis=1)[local] > lost
@@ -182,6 +203,8 @@ def _split(class_of: Longs, taste: Longs) -> Longs:
 
 def _links(field: Field, rows: Longs) -> Links | None:
     """Returns the links between these contacts and the field, looked up from the shorter side."""
+    if not field.waiting.links:
+        return None
     linked = np.flatnonzero(field.waiting.marks.take(rows) & LINKED)
     if not linked.size:
         return None

@@ -39,6 +39,8 @@ LEAST = -(1 << 29)
 NOT_IDLE = 1 << 62
 """Stands for 'idle since' of an agent with legs: later than every moment."""
 
+NO_URGENCY = Urgency()
+
 IDLE_STEP_MS = 600  # TERM_MAX steps = ten minutes
 WAIT_POINTS = 500
 TIER_POINTS, BOT_POINTS, ABANDON_POINTS, SWITCH_POINTS = 30, 60, 40, 20
@@ -53,7 +55,8 @@ def skill_fit(levels: Sequence[NDArray[np.int8]], requirements: Sequence[Require
     for level, asked in zip(levels, requirements, strict=True):
         reached = np.minimum(level, asked.wanted).astype(np.int32)
         total += asked.weight * (reached * TERM_MAX // asked.wanted)
-    return total // np.int32(sum(asked.weight for asked in requirements))
+    term: Ints = total // np.int32(sum(asked.weight for asked in requirements))
+    return term
 
 
 def workload(used_after: Ints, units: Ints) -> Ints:
@@ -65,11 +68,14 @@ def workload(used_after: Ints, units: Ints) -> Ints:
 def idle(at_ms: int, since_ms: Longs) -> Ints:
     """Returns the term; `since_ms` is NOT_IDLE for an agent with legs."""
     steps = (at_ms - since_ms) // IDLE_STEP_MS
-    return np.minimum(np.maximum(steps, 0), TERM_MAX).astype(np.int32)
+    term: Ints = np.minimum(np.maximum(steps, 0), TERM_MAX).astype(np.int32)
+    return term
 
 
 def need(facts: Urgency) -> int:
     """Returns the part of the urgency that time does not change, 0..660."""
+    if facts is NO_URGENCY or facts == NO_URGENCY:
+        return 0
     return (
         TIER_POINTS * facts.tier
         + BOT_POINTS * min(COUNTED_MAX, facts.failed_bots)
@@ -83,7 +89,8 @@ def urgency(waited_ms: Longs, target_ms: Longs, needs: Longs) -> Ints:
     longest = 2 * target_ms
     waited = np.minimum(np.maximum(waited_ms, 0), longest)
     points = WAIT_POINTS * waited // longest + needs
-    return np.minimum(points, TERM_MAX).astype(np.int32)
+    term: Ints = np.minimum(points, TERM_MAX).astype(np.int32)
+    return term
 
 
 def urgency_of_one(waited_ms: int, target_ms: int, needs: int) -> int:

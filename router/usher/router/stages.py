@@ -24,7 +24,7 @@ from usher.router.joint import Chosen, alike, assign, slots
 from usher.router.problem import Problem, build
 from usher.router.scoring import LEAST, Longs, first
 
-FEW = 8
+FEW = 16
 """Up to so many contacts, picking one after the other is quicker than sorting columns."""
 
 
@@ -50,13 +50,17 @@ class Stages:
 
     def run(self, rows: Longs) -> None:
         """Matches the contacts in these rows (at least one), stage by stage."""
-        stages = self._kinds.stage.take(self._waiting.kind.take(rows))
-        if rows.size == 1 or int(stages.min()) == int(stages.max()):
-            self._stage(rows, self._kinds.orders[int(stages[0])])
+        kinds, waiting = self._kinds, self._waiting
+        if rows.size == 1:
+            self._stage(rows, kinds.orders[kinds.stage[waiting.kind[rows[0]]]])
             return
-        for stage in np.flatnonzero(np.bincount(stages)).tolist():
+        stages = kinds.stage.take(waiting.kind.take(rows))
+        if int(stages.min()) == int(stages.max()):
+            self._stage(rows, kinds.orders[stages[0]])
+            return
+        for stage in np.bincount(stages).nonzero()[0].tolist():
             self._spend()
-            self._stage(rows[stages == stage], self._kinds.orders[stage])
+            self._stage(rows[stages == stage], kinds.orders[stage])
 
     def _stage(self, rows: Longs, order: Order) -> None:
         if order is Order.FCFS:
@@ -95,9 +99,7 @@ class Stages:
     def _room_at_most(self, problem: Problem) -> int:
         """Returns a bound of how many contacts of the problem can be placed in all."""
         total = 0
-        for channel in np.flatnonzero(
-            np.bincount(self._kinds.channel.take(problem.kinds))
-        ).tolist():
+        for channel in set(self._kinds.channel.take(problem.kinds).tolist()):
             lane = self._field.lane(channel)
             total += int(lane.left[lane.open].sum())
         return min(total, problem.rows.size)
@@ -116,7 +118,7 @@ class Stages:
         if kinds.count(kinds[0]) != len(kinds):
             return False
         values = field.values(kinds[0])
-        places = np.flatnonzero(values > LEAST)
+        places = (values > LEAST).nonzero()[0]
         if not places.size:
             return True
         order = waiting.order_ms.take(rows), waiting.sequence.take(rows)
@@ -131,12 +133,7 @@ class Stages:
 
     def _room(self, places: Longs, kind: int, most: int) -> Longs:
         """Returns how many contacts of the kind, up to `most`, each of the places can take."""
-        none = np.zeros(0, np.int64)
-        values = np.zeros((0, 0), np.int32)
-        problem = Problem(
-            none, values[0:0, 0:0].reshape(-1), none, np.array([kind]), places, values
-        )
-        return slots(self._field, problem, most)[0]
+        return slots(self._field, np.array([kind]), places, most)[0]
 
     def _scored(self, rows: Longs) -> None:
         """Plays rounds until no allowed pair is left."""
@@ -198,6 +195,7 @@ class Stages:
         """Seats the contacts in this order, each at its best place, as long as there is one."""
         field, waiting = self._field, self._waiting
         full: set[int] = set()
+        last = int(rows[-1])
         for row in rows.tolist():
             kind = int(waiting.kind[row])
             if kind in full:
@@ -206,8 +204,12 @@ class Stages:
             place = best(values, field.since)
             if place >= 0:
                 score = int(values[place]) + field.urgency_of_one(row)
-                self.seats.append(Seat(row, place, score, found))
-                field.take(place, int(self._kinds.channel[kind]))
+                seat = Seat(row, place, score, found)
+                self.seats.append(seat)
+                if row == last:
+                    self._unspent.append(seat)
+                else:
+                    field.take(place, int(self._kinds.channel[kind]))
             elif not waiting.marks[row] & LINKED:
                 full.add(kind)
 

@@ -25,8 +25,8 @@ async def watch_contacts(request: pb.WatchContactsRequest, call: Call, write: Wr
 class ContactsView:
     """Contacts without attributes.
 
-    With a filter it keeps the ids that the watcher holds, to tell which have left. Of changes that a
-    resuming watcher missed it cannot know that, and names all that do not pass the filter.
+    With a filter it keeps the ids that the watcher holds, to tell which have left. Of changes that
+    a resuming watcher missed it cannot know that, and names all that do not pass the filter.
     """
 
     agent_id: AgentId | None = None

@@ -104,19 +104,24 @@ class Inbox:
             self._under_way[submission.request_id] = entry
         return entry
 
-    def take(self, contacts_max: int) -> list[Entry]:
-        """Returns the next entries: at most `contacts_max` contacts, or a larger one alone."""
+    def take(self, room: int, contacts_max: int) -> list[Entry]:
+        """Returns the next entries, together at most `room` contacts of `contacts_max` in all.
+
+        One that is larger than `contacts_max` is taken alone, when all the room is free.
+        """
         taken: list[Entry] = []
-        contacts = 0
-        line = self._line
-        while line and (not taken or contacts + line[0].contacts <= contacts_max):
-            entry = line.popleft()
-            self.contacts -= entry.contacts
+        while self._line:
+            entry = self._line[0]
+            alone = entry.contacts > contacts_max == room
             if entry.forsaken:
                 self.leave(entry)
-                continue
-            contacts += entry.contacts
-            taken.append(entry)
+            elif entry.contacts <= room or alone:
+                taken.append(entry)
+                room -= entry.contacts
+            else:
+                break
+            self._line.popleft()
+            self.contacts -= entry.contacts
         return taken
 
     def take_all(self) -> list[Entry]:

@@ -1,7 +1,7 @@
 """WatchOffers: offers to one agent, or all agents, and what becomes of them.
 
-While a desktop reads its stream, its session lives; a desktop that stops reading is lost like one that
-is gone. A stream whose session was taken over, lost or ended is closed.
+While a desktop reads its stream, its session lives; a desktop that stops reading is lost like one
+that is gone. A stream whose session was taken over, lost or ended is closed.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from usher.queue.journal.contract import RememberedRequest
 
 LOOK_EVERY_MS = 60_000
-SPARE_SHARE = 20  # one in so many over the limit is let pass, so that forgetting comes in bulk
+SPARE_SHARE = 20  # at the limit one in so many is forgotten, so that forgetting comes in bulk
 
 
 class KnownRequests:
@@ -39,15 +39,19 @@ class KnownRequests:
         """Drops one that the journal no longer has."""
         self._places.pop(request_id, None)
 
-    def due_through(self, at_ms: int) -> int:
-        """Returns the position up to which all shall be forgotten now; 0 = none yet."""
-        over = len(self._places) - self._count_max
-        if over <= self._count_max // SPARE_SHARE and at_ms - self._looked_ms < LOOK_EVERY_MS:
+    def due_through(self, at_ms: int, coming: int) -> int:
+        """Returns the position up to which all shall be forgotten now; 0 = none yet.
+
+        `coming`: how many are about to be added, so that there are never more than the limit.
+        """
+        over = len(self._places) + coming - self._count_max
+        if over <= 0 and at_ms - self._looked_ms < LOOK_EVERY_MS:
             return 0
         self._looked_ms = at_ms
+        too_many = over + self._count_max // SPARE_SHARE if over > 0 else 0
         through = 0
         for count, (position, answered_ms) in enumerate(self._places.values()):
-            if count >= over and at_ms - answered_ms <= self._kept_ms:
+            if count >= too_many and at_ms - answered_ms <= self._kept_ms:
                 break
             through = position
         return through

@@ -70,7 +70,7 @@ async def update_contact(request: pb.UpdateContactRequest, call: Call) -> bytes:
     change = change_of(request.contact, tuple(request.update_mask.paths))
     command = wire.update_command(request, call.actor, change)
     asked = (command, change.private)
-    private = ()
+    private: tuple[PrivateFields, ...] = ()
     if change.private is not None:
         private = (PrivateFields(command.contact_id, change.private or None),)
     return await call.submit(request.request_id, command, _UPDATED, private, asked)

@@ -3,8 +3,8 @@
     bytes -> admitted? -> deadline? -> parsed -> pool, actor -> the service's method -> bytes
 
 Handlers take bytes because gRPC answers UNKNOWN, with a traceback in the log, to bytes that are no
-message. There is one wrapper for unary calls and one for watches, and no interceptor: this is the path
-of every call. It must not know what a method does.
+message. There is one wrapper for unary calls and one for watches, and no interceptor: this is the
+path of every call. It must not know what a method does.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,7 +27,7 @@ from usher.router.service.status import (
 MESSAGE_BYTES_MAX: Final = 256 * 1024
 BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 
-Context = grpc.aio.ServicerContext
+Context = grpc.aio.ServicerContext[bytes, bytes]
 Write = Callable[[bytes], Awaitable[None]]
 
 
@@ -64,7 +64,7 @@ class Gate:
 
     def handlers(self, service: str, methods: Mapping[str, Method]) -> grpc.GenericRpcHandler:
         """Returns what a gRPC server needs to serve the methods of one service."""
-        wrapped = {
+        wrapped: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             name: grpc.unary_unary_rpc_method_handler(self.unary(f"{service}/{name}", method))
             if isinstance(method, Unary)
             else grpc.unary_stream_rpc_method_handler(self.watch(f"{service}/{name}", method))
@@ -91,7 +91,7 @@ class Gate:
         return serve
 
     def watch(self, path: str, method: Watch[Any]) -> Callable[[bytes, Context], Awaitable[None]]:
-        """Returns the handler of a stream. A cancelled one ends by CancelledError, as gRPC needs."""
+        """Returns the handler of a stream; gRPC needs its CancelledError to come through."""
 
         async def stream(data: bytes, context: Context) -> None:
             try:

@@ -13,6 +13,7 @@ not know gRPC, or what commands mean."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -26,6 +27,7 @@ from usher.router.service.execution import Execution
 from usher.router.service.feed import Feed
 from usher.router.service.inbox import Entry, Inbox, Submission, no_answer
 from usher.router.service.opening import Opened, load_pool
+from usher.router.service.pace import Pace
 from usher.router.service.requests import KnownRequests
 from usher.router.service.settings import Settings
 from usher.router.service.snapshots import Snapshots
@@ -77,17 +79,16 @@ class Runner:
             opened.requests, settings.requests_max, settings.requests_kept_ms
         )
         self._inbox = Inbox(settings.inbox_contacts_max)
+        self._in_hand: list[Entry] = []
         self._stage = Stage(opened.pool.position)
         self._flight: Stage | None = None
         self._restoring: list[asyncio.Future[bool]] | None = None
-        self._draining = False
-        self._stopped = False
-        self._wake = asyncio.Event()
-        self._staged = asyncio.Event()
-        self._idle = asyncio.Event()
+        self._held_back = self._draining = self._stopped = False
+        self._wake, self._staged, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._pause_until_s = 0.0
+        self._pace = Pace(settings.turn_every_ms, self._wake.set)
         self._alarm = Alarm(opened.clock, self._wake.set)
         last_snapshot = opened.pool.position - opened.replayed
         self._snapshots = Snapshots(journal, settings, last_snapshot, self._fail)
@@ -128,7 +129,8 @@ class Runner:
             if entry is not None:
                 if entry.submission.digest == submission.digest:
                     return await entry.join()
-                await self._reuse(entry)
+                with suppress(Refused, CommandFailed):  # what it comes to decides on the id
+                    await entry.join()
             elif request_id in self._known:
                 answer = await self._remembered(submission)
                 if answer is not None:
@@ -160,7 +162,8 @@ class Runner:
     async def drain(self) -> None:
         """Takes nothing new, finishes all it has, writes a snapshot and stops."""
         self._draining = True
-        self._note_idle()
+        if not self._stopped:
+            self._note_idle()
         await self._idle.wait()
         await self._snapshots.finish()
         await self._idle.wait()
@@ -189,14 +192,6 @@ class Runner:
         if self._restoring is not None or self._loop.time() < self._pause_until_s:
             raise self._full()
 
-    async def _reuse(self, entry: Entry) -> None:
-        """Waits what comes of a request in flight; raises RequestIdReused unless it is refused."""
-        try:
-            await entry.join()
-        except (Refused, CommandFailed):
-            return
-        raise RequestIdReused(entry.submission.request_id)
-
     async def _remembered(self, submission: Submission) -> bytes | None:
         """Returns the recorded answer, None if it was forgotten meanwhile."""
         self._check_serving()
@@ -208,7 +203,7 @@ class Runner:
         if remembered is None:
             self._known.forget(submission.request_id)
             return None
-        await self.read(_nothing)
+        await self.read(lambda _pool: None)
         if remembered.digest != submission.digest:
             raise RequestIdReused(submission.request_id)
         return remembered.answer
@@ -239,20 +234,25 @@ class Runner:
             if pause_s > 0:
                 self._loop.call_later(pause_s, self._wake.set)
                 continue
+            if self._pace.holds(self._inbox.contacts):
+                continue
             self._turn()
 
     def _turn(self) -> None:
-        room = self.settings.batch_contacts_max - self._stage.contacts
-        if room <= 0:
+        most = self.settings.batch_contacts_max
+        room = most - self._stage.contacts
+        self._held_back = room <= 0
+        if self._held_back:
             return  # the writer wakes us when it has taken this stage
-        entries = self._inbox.take(room)
-        self._execution.turn(entries, self.clock.now_ms(), self._stage)
+        self._in_hand = self._inbox.take(room, most)
+        self._execution.turn(self._in_hand, self.clock.now_ms(), self._stage)
         if self._stage.records:
             self._staged.set()
-        elif self._flight is None:
+        elif self._flight is None and not self._stage.empty:
             self._settle(self._leave_stage())
-        if self._inbox:
+        if self._inbox and self._in_hand:
             self._wake.set()
+        self._in_hand = []
         self._set_alarm()
         self._note_idle()
 
@@ -274,7 +274,8 @@ class Runner:
     async def _write_stage(self) -> None:
         stage = self._flight = self._leave_stage()
         self._snapshots.look(self.pool)
-        self._wake.set()
+        if self._inbox or self._held_back:
+            self._wake.set()
         if stage.records:
             began_s = self._loop.time()
             try:
@@ -293,7 +294,8 @@ class Runner:
         stage = self._stage
         self._execution.close(stage)
         if stage.records:
-            stage.forget_through = self._known.due_through(stage.records[-1].at_ms)
+            at_ms, coming = stage.records[-1].at_ms, len(stage.requests)
+            stage.forget_through = self._known.due_through(at_ms, coming)
         self._stage = Stage(self.pool.position)
         return stage
 
@@ -352,7 +354,8 @@ class Runner:
         if self.failed.is_set():
             return
         self.failed.set()
-        self._log.critical("pool_failed", position=self.feed.position, **told(error))
+        reason = str(error) if isinstance(error, JournalError) else None  # holds nothing personal
+        self._log.critical("pool_failed", position=self.feed.position, reason=reason, **told(error))
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()
@@ -370,8 +373,9 @@ class Runner:
                 for entry in stage.entries():
                     entry.fail(error)
                 stage.release(synced=False)
-        for entry in self._inbox.take_all():
+        for entry in (*self._in_hand, *self._inbox.take_all()):
             entry.fail(error)
+        self._in_hand, self._flight, self._stage = [], None, Stage(self.feed.position)
         for reader in self._restoring or ():
             if not reader.done():
                 reader.set_result(False)
@@ -389,7 +393,3 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._snapshots.cancel()
-
-
-def _nothing(_pool: Pool) -> None:
-    return None

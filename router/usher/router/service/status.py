@@ -110,7 +110,9 @@ def status_of(error: Exception, method: str) -> status_pb2.Status:
     )
 
 
-async def abort(context: grpc.aio.ServicerContext, error: Exception, method: str) -> NoReturn:
+async def abort(
+    context: grpc.aio.ServicerContext[bytes, bytes], error: Exception, method: str
+) -> NoReturn:
     """Ends the call with the status of the error; never returns."""
     status = rpc_status.to_status(status_of(error, method))
     await context.abort(status.code, status.details, status.trailing_metadata)

@@ -2,9 +2,9 @@
 
     subscribe -> (no usable token: snapshot at P) -> steps of the feed past P -> ... -> bookmark ...
 
-The snapshot is read from the pool, which is ahead of the feed: batches up to its position are passed
-over. A step coalesces what came while the last one was written: views are of state, so the last word
-on each thing is enough. What a message holds is the business of the two kinds of watch.
+The snapshot is read from the pool, which is ahead of the feed: batches up to its position are
+passed over. A step coalesces what came while the last one was written: views are of state, so the
+last word on each thing is enough. What a message holds is the business of the two kinds of watch.
 """
 
 import asyncio
@@ -108,7 +108,7 @@ class Watching(Generic[Content]):
             subscription.close()
 
     def _subscribe(self, token_text: str) -> Subscription:
-        """Returns the subscription after the token's position, or from now on without a usable one."""
+        """Returns the subscription after the token's position, or from now on without one."""
         runner, agent_id = self._pool.runner, self._view.agent_id
         limit = runner.settings.watch_batches_max
         token = self._pool.sealer.open_watch(token_text, self._view.name) if token_text else None

@@ -136,12 +136,11 @@ def _presence(ledger: Ledger, agent_id: AgentId) -> agent_pb2.Presence.ValueType
 def session_lease_ms(agent_id: AgentId, session: int, pool: Pool) -> int:
     """Returns the lease of the agent's session; raises unless it is the present one."""
     agent = known_agent(pool.ledger, agent_id)
-    signed_in(agent)
     if session != agent.session or agent.lost:
         raise SessionSuperseded(
             f"session {session} of agent {agent_id!r} is over", agent_id=agent_id, session=session
         )
-    return agent.lease_ms
+    return signed_in(agent).lease_ms
 
 
 def heartbeat_reply(lease_ms: int) -> bytes:

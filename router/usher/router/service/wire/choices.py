@@ -103,3 +103,7 @@ FOUND_NUMBERS: Final = {
     Found.GREEDY: leg_pb2.FOUND_GREEDY,
     Found.FCFS: leg_pb2.FOUND_FCFS,
 }
+
+OUTCOMES: Final = {number: outcome for outcome, number in OUTCOME_NUMBERS.items()}
+LEG_STATES: Final = {number: state for state, number in LEG_STATE_NUMBERS.items()}
+LEG_ENDS: Final = {number: end for end, number in LEG_END_NUMBERS.items()}

@@ -1,4 +1,4 @@
-"""Pages of contacts and agents. A page ends at its size or at a number of bytes, whichever is first."""
+"""Pages of contacts and agents: they end at their size, or at a number of bytes."""
 
 from hashlib import blake2b
 

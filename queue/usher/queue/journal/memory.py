@@ -1,0 +1,121 @@
+"""The journal in memory: for demos, trials and tests. Same promises as the others, no disk.
+
+It must not know the codec or the pool. What it holds is gone with the process.
+"""
+
+import secrets
+from bisect import bisect_right
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+
+from usher.queue.journal.contract import (
+    SNAPSHOTS_KEPT,
+    Batch,
+    JournalClosed,
+    PositionConflict,
+    RememberedRequest,
+    Snapshot,
+    StoredBatch,
+    check_batch,
+    each_piece,
+)
+from usher.queue.journal.remembered import RememberedIds
+
+
+class MemoryJournal:
+    """A journal that lasts as long as the process."""
+
+    durability = "memory: nothing outlives the process"
+
+    def __init__(self) -> None:
+        self.incarnation = secrets.token_hex(8)
+        self.secret = secrets.token_bytes(32)
+        self.position = 0
+        self._batches: list[StoredBatch] = []
+        self._ends: list[int] = []  # position of each batch, to find where a read begins
+        self._ids = RememberedIds()
+        self._requests: dict[str, RememberedRequest] = {}
+        self._private: dict[str, bytes] = {}
+        self._snapshots: list[Snapshot] = []
+        self._closed = False
+
+    async def append(self, expected_position: int, batch: Batch) -> None:
+        """See Journal.append."""
+        self._check_open()
+        check_batch(expected_position, batch)
+        if expected_position != self.position:
+            raise PositionConflict(expected_position, self.position)
+        self.position += batch.count
+        self._ends.append(self.position)
+        self._batches.append(
+            StoredBatch(batch.version, self.position, batch.count, batch.at_ms, batch.body)
+        )
+        self._keep_private(batch)
+        self._keep_requests(batch)
+
+    async def read(self, after: int) -> AsyncIterator[StoredBatch]:
+        """See Journal.read."""
+        self._check_open()
+        index = bisect_right(self._ends, after)
+        while index < len(self._batches):
+            yield self._batches[index]
+            index += 1
+
+    async def request(self, request_id: str) -> RememberedRequest | None:
+        """See Journal.request."""
+        self._check_open()
+        if self._ids.position(request_id) is None:
+            return None
+        return self._requests[request_id]
+
+    async def request_ids(self) -> list[tuple[str, int, int]]:
+        """See Journal.request_ids."""
+        self._check_open()
+        return self._ids.listed()
+
+    async def private(self, contact_ids: Sequence[str]) -> dict[str, bytes]:
+        """See Journal.private."""
+        self._check_open()
+        return {name: self._private[name] for name in contact_ids if name in self._private}
+
+    async def delete_private(self, contact_ids: Sequence[str]) -> None:
+        """See Journal.delete_private."""
+        self._check_open()
+        for name in contact_ids:
+            self._private.pop(name, None)
+
+    async def write_snapshot(
+        self, position: int, version: int, pieces: AsyncIterable[bytes] | Iterable[bytes]
+    ) -> None:
+        """See Journal.write_snapshot."""
+        self._check_open()
+        if position > self.position:
+            raise PositionConflict(position, self.position)
+        kept = tuple([piece async for piece in each_piece(pieces)])
+        self._snapshots.append(Snapshot(position, version, kept))
+        del self._snapshots[:-SNAPSHOTS_KEPT]
+
+    async def latest_snapshot(self) -> Snapshot | None:
+        """See Journal.latest_snapshot."""
+        self._check_open()
+        return self._snapshots[-1] if self._snapshots else None
+
+    async def close(self) -> None:
+        """See Journal.close."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise JournalClosed("the journal is closed")
+
+    def _keep_private(self, batch: Batch) -> None:
+        for fields in batch.private:
+            if fields.content is None:
+                self._private.pop(fields.contact_id, None)
+            else:
+                self._private[fields.contact_id] = fields.content
+
+    def _keep_requests(self, batch: Batch) -> None:
+        self._ids.remember(batch.requests)
+        self._requests.update((request.request_id, request) for request in batch.requests)
+        for request_id in self._ids.forget_through(batch.forget_requests_through):
+            del self._requests[request_id]

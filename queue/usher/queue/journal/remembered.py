@@ -1,0 +1,43 @@
+"""The ids of remembered requests, oldest first.
+
+Both stores keep them in memory: an index on disk would touch a random page for every request.
+It must not know where the answers are kept.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from usher.queue.journal.contract import RememberedRequest
+
+
+class RememberedIds:
+    """(position, at_ms) by request id, in the order of positions."""
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def remember(self, requests: Iterable[RememberedRequest]) -> None:
+        """Add requests, ordered by position; an id that is known moves to its new place."""
+        for request in requests:
+            self._places.pop(request.request_id, None)
+            self._places[request.request_id] = (request.position, request.at_ms)
+
+    def forget_through(self, position: int) -> list[str]:
+        """Drop all at `position` or before; return their ids."""
+        forgotten: list[str] = []
+        while self._places:
+            oldest = next(iter(self._places))
+            if self._places[oldest][0] > position:
+                break
+            del self._places[oldest]
+            forgotten.append(oldest)
+        return forgotten
+
+    def position(self, request_id: str) -> int | None:
+        """Return the position of a remembered request, None if it is not remembered."""
+        place = self._places.get(request_id)
+        return None if place is None else place[0]
+
+    def listed(self) -> list[tuple[str, int, int]]:
+        """Return (request_id, position, at_ms) of all by position."""
+        return [(request_id, *place) for request_id, place in self._places.items()]

@@ -1,0 +1,257 @@
+"""The rows of a SQLite journal: what is written for a batch, a snapshot, a delete, and read back.
+
+Plain functions over a connection, each within a transaction of its caller. It must not know
+threads, queues or asyncio. Whatever is read is checked before it is returned.
+"""
+
+from collections.abc import Sequence
+
+import apsw
+import msgspec
+
+from usher.queue.journal.chain import (
+    CHECKSUM_BYTES,
+    PRIVATE_CHECKSUM_BYTES,
+    SnapshotSum,
+    first_link,
+    next_link,
+    private_checksum,
+    requests_checksum,
+    snapshot_checksum,
+)
+from usher.queue.journal.contract import (
+    SNAPSHOTS_KEPT,
+    Batch,
+    JournalCorrupt,
+    PositionConflict,
+    PrivateFields,
+    RememberedRequest,
+    Snapshot,
+    StoredBatch,
+)
+from usher.queue.journal.sqlite_files import STATEMENTS, stored_bytes, stored_int
+
+READ_BYTES_MOST = 4 << 20  # of bodies in one step of a read: between steps appends may checkpoint
+
+_encode_requests = msgspec.msgpack.Encoder().encode
+_decode_requests = msgspec.msgpack.Decoder(tuple[RememberedRequest, ...]).decode
+_encode_json = msgspec.json.Encoder().encode
+
+Link = tuple[int, bytes]  # position and checksum of a batch: where the next one goes on
+
+
+# --- writing -------------------------------------------------------------------------------
+
+
+def write_group(connection: apsw.Connection, head: Link, batches: Sequence[Batch]) -> Link:
+    """Write batches after `head`, with all that comes with them; return the new head.
+
+    One statement and so one transaction: see append.sql.
+    """
+    head, index, bodies = _batches(head, batches)
+    requests = [request for batch in batches for request in batch.requests]
+    through = max([batch.forget_requests_through for batch in batches])
+    content = checksum = None
+    if requests or through:
+        content = _encode_requests(requests)
+        checksum = requests_checksum(head[0], through, content)
+    private = _private([fields for batch in batches for fields in batch.private])
+    connection.execute(
+        STATEMENTS["append"], (index, bodies, head[0], through, content, checksum, *private)
+    )
+    return head
+
+
+def _batches(head: Link, batches: Sequence[Batch]) -> tuple[Link, bytes, bytes]:
+    """Return the new head, where each body lies, and the bodies with their checksums."""
+    (position, link), first = head, 1
+    index: list[tuple[int, ...]] = []
+    bodies: list[bytes] = []
+    for batch in batches:
+        position += batch.count
+        stored = StoredBatch(batch.version, position, batch.count, batch.at_ms, batch.body)
+        link = next_link(link, stored)
+        size_bytes = len(batch.body)
+        index.append((position, batch.version, batch.count, batch.at_ms, first, size_bytes))
+        bodies += batch.body, link
+        first += size_bytes + CHECKSUM_BYTES
+    return (position, link), _encode_json(index), b"".join(bodies)
+
+
+def _private(private: Sequence[PrivateFields]) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Return where each content lies, the contents, and whose are deleted.
+
+    The last word on a contact counts.
+    """
+    if not private:
+        return None, None, None
+    index: dict[str, int] = {}
+    contents: list[bytes] = []
+    deleted: list[str] = []
+    first = 1
+    for name, content in {fields.contact_id: fields.content for fields in private}.items():
+        if content is None:
+            deleted.append(name)
+            continue
+        size_bytes = len(content) + PRIVATE_CHECKSUM_BYTES
+        index[name] = first << 32 | size_bytes
+        contents += content, private_checksum(name, content)
+        first += size_bytes
+    return _encode_json(index), b"".join(contents), _encode_json(deleted) if deleted else None
+
+
+def delete_private(connection: apsw.Connection, contact_ids: Sequence[str]) -> None:
+    """Delete the private fields of these contacts."""
+    connection.execute(STATEMENTS["delete private"], (_encode_json(contact_ids),))
+
+
+def begin_snapshot(
+    connection: apsw.Connection, last_position: int, position: int, version: int
+) -> int:
+    """Return the number of a new, incomplete snapshot of the state at `position`."""
+    if position > last_position:
+        raise PositionConflict(position, last_position)
+    connection.execute(STATEMENTS["begin snapshot"], (position, version))
+    return connection.last_insert_rowid()
+
+
+def add_piece(connection: apsw.Connection, snapshot_id: int, piece: int, content: bytes) -> None:
+    """Write one piece of a snapshot."""
+    connection.execute(STATEMENTS["add piece"], (snapshot_id, piece, content))
+
+
+def complete_snapshot(
+    connection: apsw.Connection, snapshot_id: int, pieces: int, total: SnapshotSum
+) -> list[int]:
+    """Make a snapshot count; return the numbers of those that no longer do.
+
+    Only their rows go here; their pieces take long and are dropped one snapshot at a time.
+    """
+    connection.execute(STATEMENTS["complete snapshot"], (pieces, total.digest(), snapshot_id))
+    rows = connection.execute(STATEMENTS["snapshots"]).fetchall()
+    complete = [stored_int(row[0]) for row in rows]
+    dropped = complete[SNAPSHOTS_KEPT:]
+    connection.executemany(STATEMENTS["drop snapshot"], [(number,) for number in dropped])
+    return dropped
+
+
+def drop_snapshot(connection: apsw.Connection, snapshot_id: int) -> None:
+    """Remove what there is of a snapshot, without overwriting its megabytes."""
+    connection.execute("PRAGMA secure_delete = OFF").fetchall()
+    connection.execute(STATEMENTS["drop snapshot"], (snapshot_id,))
+    connection.execute(STATEMENTS["drop pieces"], (snapshot_id,))
+    connection.execute("PRAGMA secure_delete = ON").fetchall()
+
+
+# --- reading -------------------------------------------------------------------------------
+
+
+def find_link(connection: apsw.Connection, incarnation: str, after: int) -> Link:
+    """Return the last batch that ends at `after` or before: a read begins behind it."""
+    for position, checksum in connection.execute(STATEMENTS["batch at or before"], (after,)):
+        return position, stored_bytes(checksum, after)
+    return 0, first_link(incarnation)
+
+
+def read_batches(connection: apsw.Connection, link: Link) -> tuple[list[StoredBatch], Link]:
+    """Return the next batches, at most about READ_BYTES_MOST, and the last one's link.
+
+    Raises JournalCorrupt at the first batch that does not continue the chain.
+    """
+    batches: list[StoredBatch] = []
+    size_bytes = 0
+    for *row, checksum in connection.execute(STATEMENTS["batches after"], (link[0],)):
+        batch = _checked_batch(row, checksum, link)
+        batches.append(batch)
+        link = batch.position, checksum
+        size_bytes += len(batch.body)
+        if size_bytes > READ_BYTES_MOST:
+            break
+    return batches, link
+
+
+def _checked_batch(row: list[object], checksum: object, link: Link) -> StoredBatch:
+    last_position, last_checksum = link
+    try:
+        batch = msgspec.convert(dict(zip(_BATCH_FIELDS, row, strict=True)), StoredBatch)
+    except msgspec.ValidationError as error:
+        raise JournalCorrupt(f"a batch is not readable: {error}", last_position) from error
+    if batch.count < 1 or batch.position - batch.count != last_position:
+        reason = f"the next batch has {batch.count} records and ends at {batch.position}"
+        raise JournalCorrupt(reason, last_position)
+    if checksum != next_link(last_checksum, batch):
+        reason = f"the checksum of the batch that ends at {batch.position} does not hold"
+        raise JournalCorrupt(reason, last_position)
+    return batch
+
+
+_BATCH_FIELDS = ("version", "position", "count", "at_ms", "body")
+
+
+def read_all_requests(connection: apsw.Connection) -> list[RememberedRequest]:
+    """Return all requests that are not forgotten, by position."""
+    forgotten = 0
+    requests: list[RememberedRequest] = []
+    for row in connection.execute(STATEMENTS["all requests"]):
+        through, of_batch = _checked_requests(row)
+        forgotten = max(forgotten, through)
+        requests += of_batch
+    return [request for request in requests if request.position > forgotten]
+
+
+def read_request(
+    connection: apsw.Connection, request_id: str, position: int
+) -> RememberedRequest | None:
+    """Return the request that made the record at `position`."""
+    for row in connection.execute(STATEMENTS["requests of batch"], (position,)):
+        for request in _checked_requests(row)[1]:
+            if request.request_id == request_id and request.position == position:
+                return request
+    return None
+
+
+def _checked_requests(row: tuple[object, ...]) -> tuple[int, tuple[RememberedRequest, ...]]:
+    position, through, content, checksum = row
+    if (
+        not isinstance(position, int)
+        or not isinstance(through, int)
+        or not isinstance(content, bytes)
+        or checksum != requests_checksum(position, through, content)
+    ):
+        raise JournalCorrupt(f"the remembered requests at {position} do not match their checksum")
+    return through, _decode_requests(content)
+
+
+def read_private(connection: apsw.Connection, contact_ids: Sequence[str]) -> dict[str, bytes]:
+    """Return the private fields of those contacts that have some."""
+    found: dict[str, bytes] = {}
+    rows = connection.execute(STATEMENTS["private"], (_encode_json(contact_ids),))
+    for name, stored in rows:
+        whole = stored_bytes(stored)
+        content, checksum = whole[:-PRIVATE_CHECKSUM_BYTES], whole[-PRIVATE_CHECKSUM_BYTES:]
+        if not isinstance(name, str) or checksum != private_checksum(name, content):
+            raise JournalCorrupt("private fields do not match their checksum")
+        found[name] = content
+    return found
+
+
+def read_latest_snapshot(connection: apsw.Connection) -> Snapshot | None:
+    """Return the newest snapshot that is whole; a damaged one is passed over."""
+    with connection:  # one transaction: none is dropped while it is read
+        rows = connection.execute(STATEMENTS["snapshots"]).fetchall()
+        for snapshot_id, *fields, checksum in rows:
+            position, version, count = (stored_int(field) for field in fields)
+            pieces = _read_pieces(connection, stored_int(snapshot_id))
+            total = snapshot_checksum(position, version, pieces)
+            if len(pieces) == count and checksum == total:
+                return Snapshot(position, version, pieces)
+    return None
+
+
+def _read_pieces(connection: apsw.Connection, snapshot_id: int) -> tuple[bytes, ...]:
+    """Return the pieces as they are stored, none if they cannot be read."""
+    try:
+        rows = connection.execute(STATEMENTS["pieces"], (snapshot_id,)).fetchall()
+        return tuple([stored_bytes(content) for _, content in rows])
+    except (apsw.CorruptError, JournalCorrupt):
+        return ()

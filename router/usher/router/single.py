@@ -1,0 +1,73 @@
+"""One contact against a few agents, without arrays: for so few pairs that array calls cost more.
+
+Equal to the row path of `stages` in every score and choice (a test compares them). Reads the same
+columns, changes nothing, knows nothing beyond them.
+"""
+
+from collections.abc import Iterable
+
+from usher.queue.state import Contact
+from usher.queue.values import TERM_MAX
+from usher.router.agents import Agents
+from usher.router.kinds import Kinds
+from usher.router.scoring import IDLE_STEP_MS, urgency_of_one
+
+PAIRS_MAX = 16
+
+
+def best_agent(
+    agents: Agents, kinds: Kinds, contact: Contact, places: Iterable[int], at_ms: int
+) -> tuple[int, int] | None:
+    """Returns (index, score but for the urgency) of the best agent, ties by longest idle, then id.
+
+    `places`: indexes of agents, rising. None if none of them may be offered the contact. The
+    contact's kind must be known.
+    """
+    kind = kinds.number(contact.facts)
+    channel = agents.channels.get(contact.facts.channel)
+    if kind is None or channel is None:
+        return None
+    fits, prices, left = kinds.fit[kind], agents.price[channel], agents.left[channel]
+    weights = kinds.rules[kind].weights
+    best: tuple[int, int, int] | None = None
+    for index in places:
+        fit, price, free = fits.item(index), prices.item(index), agents.free.item(index)
+        if fit < 0 or price > free or left.item(index) <= 0:
+            continue
+        if contact.pauses and agents.ids[index] in contact.pauses:
+            continue
+        units = agents.units.item(index)
+        since = agents.idle_since.item(index)
+        idle = min(max((at_ms - since) // IDLE_STEP_MS, 0), TERM_MAX)
+        score = weights.skill_fit * fit + weights.idle * idle
+        score += weights.workload * (TERM_MAX - TERM_MAX * (units - free + price) // units)
+        score += _liking(agents, contact, index, weights.relationship, weights.channel_preference)
+        if best is None or (-score, since) < best[:2]:
+            best = -score, since, index
+    return None if best is None else (best[2], -best[0])
+
+
+def urgency(kinds: Kinds, contact: Contact, needs: int, at_ms: int) -> int:
+    """Returns weight * urgency of the contact; its kind must be known."""
+    kind = kinds.number(contact.facts)
+    if kind is None:
+        return 0
+    rules = kinds.rules[kind]
+    waited_ms = at_ms - contact.order_ms + rules.head_start_ms
+    return rules.weights.urgency * urgency_of_one(waited_ms, rules.service_target_ms, needs)
+
+
+def _liking(
+    agents: Agents, contact: Contact, index: int, relationship: int, preference: int
+) -> int:
+    """Returns the weighted terms of what the customer brings along."""
+    facts = contact.facts
+    total = 0
+    if facts.relationships:
+        strengths = {each.agent_id: each.strength for each in facts.relationships}
+        total += relationship * strengths.get(agents.ids[index], 0)
+    if facts.preferences:
+        served = agents.profiles[index].capacity.channels
+        liked = (each.strength for each in facts.preferences if each.channel in served)
+        total += preference * max(liked, default=0)
+    return total
