@@ -110,6 +110,22 @@ class Deadlines:
                 return leg is not None and _leg_stands(leg, entry)
 
 
+class DeferredDeadlines(Deadlines):
+    """Takes no entries while records are replayed: most would be stale before anyone looks."""
+
+    def add_leg(self, leg: Leg) -> None:
+        """See Deadlines."""
+
+    def add_grace(self, leg: Leg) -> None:
+        """See Deadlines."""
+
+    def add_pause(self, contact_id: ContactId, agent_id: AgentId, until_ms: int) -> None:
+        """See Deadlines."""
+
+    def add_retirement(self, contact: Contact) -> None:
+        """See Deadlines."""
+
+
 def _leg_stands(leg: Leg, entry: Deadline) -> bool:
     if entry.kind is Due.GRACE:
         return leg.grace_due_ms == entry.due_ms and leg.owns

@@ -6,14 +6,15 @@ It reads no policy and decides nothing: every figure stands in the event. The sa
 same order give the same ledger, live, on replay, and after snapshot and tail (`state_hash`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import assert_never, get_args
 
 import msgspec
 
 from usher.queue import applying_agents, applying_contacts, applying_offers
-from usher.queue.deadlines import Deadlines
+from usher.queue.deadlines import Deadlines, DeferredDeadlines
 from usher.queue.events import (
     AgentEvent,
     AnyEvent,
@@ -122,6 +123,8 @@ class Ledger:
         if outage_ms == 0:
             return
         for contact in list(self.contacts.values()):
+            if all([leg.state is LegState.DONE for leg in contact.legs]):
+                continue  # most have ended: nothing of theirs is due but their retirement
             legs = tuple(_moved(leg, outage_ms) for leg in contact.legs)
             if any(new is not old for new, old in zip(legs, contact.legs, strict=True)):
                 moved = copied(contact, legs=legs)
@@ -131,6 +134,17 @@ class Ledger:
                 self.put_contact(moved)
                 self.touched.legs.update({leg.leg_id: leg for leg in legs})
                 self.deadlines.add_all(moved)
+
+    @contextmanager
+    def replaying(self) -> Iterator[None]:
+        """While it is open only records are applied; due times are derived from them at its end."""
+        self.deadlines = DeferredDeadlines(self.contacts)
+        try:
+            yield
+        finally:
+            self.deadlines = Deadlines(self.contacts)
+            for contact in self.contacts.values():
+                self.deadlines.add_all(contact)
 
     def state_hash(self) -> str:
         """Returns a digest of the whole state: equal states give equal digests."""

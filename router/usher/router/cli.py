@@ -3,6 +3,7 @@
 Imports are made when needed, so that `usher --help` is quick.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -158,6 +159,7 @@ def main() -> None:
 
 def _serve(settings: "Settings", *, reflection: bool) -> int:
     """Returns the exit code of a server; refuses what keeps it from starting."""
+    gc.disable()  # imports and replay make no garbage; the server switches it on when it serves
     from usher.queue.errors import Refused
     from usher.queue.journal.contract import JournalError
     from usher.router.service import server

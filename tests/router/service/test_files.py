@@ -177,7 +177,7 @@ channels = ["voice", "fax"]
 [queues.chat.weights]
 idle = 900
 """
-    code = "expected text that matches ^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"
+    code = "expected text that matches ^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}\\Z"
     duration = 'expected a duration such as "250ms", "20s", "1m30s" or "2h"; whole milliseconds go'
 
     assert [
@@ -332,7 +332,7 @@ def test_a_missing_key_is_said_at_its_table(policy_path: Path, roster_path: Path
 
     assert [
         'roster.toml:7: agents.anna.capacity: expected the key "capacity": '
-        "text that matches ^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"
+        "text that matches ^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}\\Z"
     ] == refusal(roster_path, text, read_policy(policy_path))
 
 

@@ -30,6 +30,7 @@ from usher.queue.rules import Policy, Roster
 from usher.queue.values import SYSTEM, ContactId
 from usher.router.pool import Pool
 from usher.router.service.clock import Clock
+from usher.router.service.feed import Published
 from usher.router.snapshots import SNAPSHOT_VERSION, SnapshotUnreadable
 
 
@@ -51,13 +52,17 @@ class Loaded(Struct, frozen=True):
 
 
 class Opened(Struct, frozen=True):
-    """A pool that was taken up, ready to be served."""
+    """A pool that was taken up, ready to be served.
+
+    `published`: what taking it up changed, so that a watch that saw all before it can go on.
+    """
 
     pool: Pool
     requests: dict[str, tuple[int, int]]
     private: dict[ContactId, bytes]
     clock: Clock
     replayed: int
+    published: Published
 
 
 async def load_pool(journal: Journal) -> Loaded:
@@ -68,8 +73,9 @@ async def load_pool(journal: Journal) -> Loaded:
     with _without_collector():
         pool = await _from_snapshot(journal)
         replayed = 0
-        async for stored in journal.read(pool.position):
-            replayed += _replay(pool, stored)
+        with pool.ledger.replaying():
+            async for stored in journal.read(pool.position):
+                replayed += _replay(pool, stored)
         pool.take_changes()
     if pool.position != journal.position:
         raise JournalCorrupt(f"records end before {journal.position}", pool.position)
@@ -101,21 +107,31 @@ async def open_pool(
         commands.append(SetPolicy(SYSTEM, policy))
     if roster is not None and not _same_roster(pool.ledger.roster, roster):
         commands.append(SetRoster(SYSTEM, roster))
-    await _append(journal, pool, commands, clock.now_ms())
+    published = await _append(journal, pool, commands, clock.now_ms())
     gc.freeze()  # what was loaded stays: the collector need not look at it again and again
-    return Opened(pool, loaded.requests, loaded.private, clock, loaded.replayed)
+    return Opened(pool, loaded.requests, loaded.private, clock, loaded.replayed, published)
 
 
-async def _append(journal: Journal, pool: Pool, commands: list[AnyCommand], at_ms: int) -> None:
+async def _append(
+    journal: Journal, pool: Pool, commands: list[AnyCommand], at_ms: int
+) -> Published:
     first = pool.position
     records: list[Record] = []
     for command in commands:
         events = pool.execute(command, at_ms)
         pool.apply(events, at_ms)
         records.append(Record(pool.position, at_ms, command, events))
-    pool.take_changes()
     body = encode_records(records)
     await journal.append(first, Batch(RECORD_VERSION, at_ms, len(records), body))
+    changes = pool.take_changes()
+    return Published(
+        first_position=first + 1,
+        position=pool.position,
+        at_ms=at_ms,
+        contacts=tuple(changes.contacts.values()),
+        legs=tuple(changes.legs.values()),
+        agents=tuple(changes.agents.values()),
+    )
 
 
 async def _from_snapshot(journal: Journal) -> Pool:

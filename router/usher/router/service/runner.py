@@ -67,12 +67,13 @@ class Runner:
         self.counters = counters or Counters()
         self.failed = asyncio.Event()
         self.feed = Feed(
-            opened.pool.position,
+            opened.published.first_position - 1,
             opened.pool.ledger.at_ms,
             batches_max=settings.feed_batches_max,
             records_max=settings.feed_records_max,
             subscriptions_max=settings.watches_max,
         )
+        self.feed.publish(opened.published)  # a watch that saw the end before the restart goes on
         self._on_fatal = on_fatal
         self._execution = Execution(opened.pool, opened.private, self.counters)
         self._known = KnownRequests(

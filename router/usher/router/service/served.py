@@ -85,6 +85,7 @@ class Pools:
         self._calls_max = calls_max
         self._draining = False
         self.calls = 0
+        self.turned_away = 0  # calls that came while it drained
 
     def named(self, name: str) -> ServedPool:
         """Returns the pool; empty = main. Raises UnknownPool."""
@@ -97,6 +98,7 @@ class Pools:
         """Admits a call, to be followed by `leave`; raises TooManyCalls, Draining."""
         refusal: Refused | Draining
         if self._draining:
+            self.turned_away += 1
             refusal = Draining("the server is about to stop", 1_000)
         elif self.calls >= self._calls_max:
             refusal = TooManyCalls(

@@ -8,6 +8,7 @@ rebuilds from what was synced.
 """
 
 import asyncio
+import gc
 import importlib
 import importlib.metadata
 import os
@@ -43,6 +44,8 @@ EXIT_FATAL: Final = 70
 STOP_GRACE_S: Final = 1.0
 WATCHDOG_S: Final = 5.0
 ANSWERS_S: Final = 0.2
+LINE_LOOK_S: Final = 0.05
+LINE_LOOKS: Final = 20
 
 GrpcServer = grpc.aio.Server
 
@@ -93,7 +96,16 @@ class Server:
         except TimeoutError:
             structlog.get_logger().warning("drain_cut_short", position=self.runner.feed.position)
         await self.runner.close()
+        await self._answer_the_line()
         await self._grpc_server.stop(STOP_GRACE_S)
+
+    async def _answer_the_line(self) -> None:
+        """Turns away who had already called: gRPC would cancel them, and they would not know why."""
+        for _ in range(LINE_LOOKS):
+            seen = self._pools.turned_away
+            await asyncio.sleep(LINE_LOOK_S)
+            if seen == self._pools.turned_away:
+                return
 
 
 @asynccontextmanager
@@ -220,6 +232,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop.set)
     async with running_server(settings, policy, roster, reflection=reflection) as server:
+        gc.enable()
         _tell(server, settings)
         if on_ready is not None:
             on_ready(server.address)

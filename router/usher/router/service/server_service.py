@@ -4,12 +4,13 @@ import time
 from collections.abc import Mapping
 
 from usher.queue.values import Actor
+from usher.router.policy import policy_digest, roster_digest
 from usher.router.pool import Pool
 from usher.router.service.access import DEFAULT_PLATFORM
 from usher.router.service.rpc import Method, Unary
 from usher.router.service.served import Call
 from usher.router.service.wire import fields
-from usher.router.service.wire.server import pool_counters, rules_digest
+from usher.router.service.wire.server import pool_counters
 from usher.v1 import server_service_pb2 as pb
 
 NAME = "usher.v1.ServerService"
@@ -27,9 +28,9 @@ async def get_server(_request: pb.GetServerRequest, call: Call) -> bytes:
             numpy_version=numpy_version,
             scipy_version=scipy_version,
             policy_version=ledger.policy.version if ledger.policy else "",
-            policy_digest=rules_digest(ledger.policy),
+            policy_digest=policy_digest(ledger.policy) if ledger.policy else "",
             roster_version=ledger.roster.version if ledger.roster else "",
-            roster_digest=rules_digest(ledger.roster),
+            roster_digest=roster_digest(ledger.roster) if ledger.roster else "",
             position=pool.position,
             counters=pool_counters(ledger),
         )

@@ -140,6 +140,8 @@ class Watching(Generic[Content]):
                 self._position = max(self._position, quiet_through)
                 await self._tell(watch_pb2.WATCH_STEP_BOOKMARK, iter(()))
             except StopAsyncIteration:
+                self._position = max(self._position, feed.position)
+                await self._tell(watch_pb2.WATCH_STEP_BOOKMARK, iter(()))  # a token of the end
                 raise Draining("the watch ends with the server; resume it", RESUME_MS) from None
             else:
                 await self._take_in(batches)

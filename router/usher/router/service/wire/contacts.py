@@ -56,23 +56,31 @@ def wanted_contact(
     message: contact_pb2.NewContact, place: str = "contact", *, queue_needed: bool = True
 ) -> Wanted:
     """Returns the checked contact; raises Invalid. `place` leads the names of its fields."""
+    try:
+        contact_id = fields.optional_id(message.contact_id, "contact_id")
+        facts = _facts(message, queue_needed=queue_needed)
+        return Wanted(NewContact(ContactId(contact_id), facts), _private(message))
+    except Invalid as error:
+        raise Invalid(f"{place}.{error.field}", error.rule) from None
+
+
+def _facts(message: contact_pb2.NewContact, *, queue_needed: bool) -> ContactFacts:
+    """The path of every contact: what is absent costs one look, names of fields are constants."""
     queue_check = fields.needed_code if queue_needed else fields.optional_code
-    facts = ContactFacts(
-        QueueName(queue_check(message.queue, f"{place}.queue")),
-        ChannelName(fields.needed_code(message.channel, f"{place}.channel")),
-        fields.chosen(message.origin, f"{place}.origin", choices.ORIGINS),
-        fields.optional_id(message.customer_id, f"{place}.customer_id"),
-        fields.optional_id(message.journey_id, f"{place}.journey_id"),
-        fields.optional_code(message.topic, f"{place}.topic"),
-        fields.whole(message.complexity, f"{place}.complexity", 0, 10),
-        _languages(message, place),
-        _urgency(message, place),
-        _relationships(message, place),
-        _preferences(message, place),
-        _waited_ms(message, place),
+    return ContactFacts(
+        QueueName(queue_check(message.queue, "queue")),
+        ChannelName(fields.needed_code(message.channel, "channel")),
+        fields.chosen(message.origin, "origin", choices.ORIGINS),
+        fields.optional_id(message.customer_id, "customer_id"),
+        fields.optional_id(message.journey_id, "journey_id"),
+        fields.optional_code(message.topic, "topic"),
+        fields.whole(message.complexity, "complexity", 0, 10),
+        _languages(message),
+        _urgency(message) if message.HasField("urgency") else _NO_URGENCY,
+        _relationships(message) if message.relationships else (),
+        _preferences(message) if message.preferences else (),
+        _waited_ms(message) if message.HasField("waited") else 0,
     )
-    contact_id = fields.optional_id(message.contact_id, f"{place}.contact_id")
-    return Wanted(NewContact(ContactId(contact_id), facts), _private(message, place))
 
 
 def attributes_of(private: bytes | None) -> dict[str, str]:
@@ -80,87 +88,76 @@ def attributes_of(private: bytes | None) -> dict[str, str]:
     return _DECODER.decode(private) if private else {}
 
 
-def _languages(message: contact_pb2.NewContact, place: str) -> tuple[str, ...]:
-    if not message.languages:
-        return ()
-    return fields.languages_of(message.languages, f"{place}.languages", LANGUAGES_MAX)
+def _languages(message: contact_pb2.NewContact) -> tuple[str, ...]:
+    found = tuple(message.languages)
+    return fields.languages_of(found, "languages", LANGUAGES_MAX) if found else ()
 
 
-def _urgency(message: contact_pb2.NewContact, place: str) -> Urgency:
-    if not message.HasField("urgency"):
-        return _NO_URGENCY
-    urgency, place = message.urgency, f"{place}.urgency"
+def _urgency(message: contact_pb2.NewContact) -> Urgency:
+    urgency = message.urgency
     return Urgency(
-        fields.whole(urgency.tier, f"{place}.tier", 0, 10),
-        fields.whole(urgency.failed_bots, f"{place}.failed_bots", 0, COUNT_MAX),
-        fields.whole(urgency.abandons, f"{place}.abandons", 0, COUNT_MAX),
-        fields.whole(urgency.switches, f"{place}.switches", 0, COUNT_MAX),
+        fields.whole(urgency.tier, "urgency.tier", 0, 10),
+        fields.whole(urgency.failed_bots, "urgency.failed_bots", 0, COUNT_MAX),
+        fields.whole(urgency.abandons, "urgency.abandons", 0, COUNT_MAX),
+        fields.whole(urgency.switches, "urgency.switches", 0, COUNT_MAX),
     )
 
 
-def _relationships(message: contact_pb2.NewContact, place: str) -> tuple[Relationship, ...]:
-    if not message.relationships:
-        return ()
-    place = f"{place}.relationships"
-    fields.at_most(len(message.relationships), place, RELATIONSHIPS_MAX)
+def _relationships(message: contact_pb2.NewContact) -> tuple[Relationship, ...]:
+    fields.at_most(len(message.relationships), "relationships", RELATIONSHIPS_MAX)
     found = tuple(
         Relationship(
-            AgentId(fields.needed_id(item.agent_id, f"{place}.agent_id")),
-            fields.whole(item.strength, f"{place}.strength", -TERM_MAX, TERM_MAX),
+            AgentId(fields.needed_id(item.agent_id, "relationships.agent_id")),
+            fields.whole(item.strength, "relationships.strength", -TERM_MAX, TERM_MAX),
         )
         for item in message.relationships
     )
-    return _once(found, place, lambda item: item.agent_id)
+    return _once(found, "relationships", lambda item: item.agent_id)
 
 
-def _preferences(message: contact_pb2.NewContact, place: str) -> tuple[ChannelPreference, ...]:
-    if not message.preferences:
-        return ()
-    place = f"{place}.preferences"
-    fields.at_most(len(message.preferences), place, PREFERENCES_MAX)
+def _preferences(message: contact_pb2.NewContact) -> tuple[ChannelPreference, ...]:
+    fields.at_most(len(message.preferences), "preferences", PREFERENCES_MAX)
     found = tuple(
         ChannelPreference(
-            ChannelName(fields.needed_code(item.channel, f"{place}.channel")),
-            fields.whole(item.strength, f"{place}.strength", 0, TERM_MAX),
+            ChannelName(fields.needed_code(item.channel, "preferences.channel")),
+            fields.whole(item.strength, "preferences.strength", 0, TERM_MAX),
         )
         for item in message.preferences
     )
-    return _once(found, place, lambda item: item.channel)
+    return _once(found, "preferences", lambda item: item.channel)
 
 
-def _once(items: tuple[Item, ...], place: str, key: Callable[[Item], str]) -> tuple[Item, ...]:
+def _once(items: tuple[Item, ...], field: str, key: Callable[[Item], str]) -> tuple[Item, ...]:
     if len({key(item) for item in items}) < len(items):
-        raise Invalid(place, "names nothing twice")
+        raise Invalid(field, "names nothing twice")
     return items
 
 
-def _waited_ms(message: contact_pb2.NewContact, place: str) -> int:
-    if not message.HasField("waited"):
-        return 0
-    return fields.duration_ms(message.waited, f"{place}.waited", WAITED_MAX_MS)
+def _waited_ms(message: contact_pb2.NewContact) -> int:
+    return fields.duration_ms(message.waited, "waited", WAITED_MAX_MS)
 
 
-def _private(message: contact_pb2.NewContact, place: str) -> bytes:
-    if not message.attributes:
-        return b""
+def _private(message: contact_pb2.NewContact) -> bytes:
     attributes = dict(message.attributes)
-    _check_attributes(attributes, f"{place}.attributes")
+    if not attributes:
+        return b""
+    _check_attributes(attributes)
     return _ENCODER.encode(attributes)
 
 
-def _check_attributes(attributes: Mapping[str, str], place: str) -> None:
+def _check_attributes(attributes: Mapping[str, str]) -> None:
     """The refusals name neither key nor value: both may be personal."""
-    fields.at_most(len(attributes), place, ATTRIBUTES_MAX)
+    fields.at_most(len(attributes), "attributes", ATTRIBUTES_MAX)
     total = 0
     for key, value in attributes.items():
         if _key(key) is None:
-            raise Invalid(place, "keys are [A-Za-z0-9_.-]{1,64}")
-        size = len(value.encode())
+            raise Invalid("attributes", "keys are [A-Za-z0-9_.-]{1,64}")
+        size = len(value) if value.isascii() else len(value.encode())
         if size > ATTRIBUTE_BYTES_MAX:
-            raise Invalid(place, f"a value has at most {ATTRIBUTE_BYTES_MAX} bytes")
+            raise Invalid("attributes", f"a value has at most {ATTRIBUTE_BYTES_MAX} bytes")
         total += len(key) + size
     if total > ATTRIBUTES_BYTES_MAX:
-        raise Invalid(place, f"at most {ATTRIBUTES_BYTES_MAX} bytes in total")
+        raise Invalid("attributes", f"at most {ATTRIBUTES_BYTES_MAX} bytes in total")
 
 
 class Change(Struct, frozen=True, gc=False):
@@ -170,12 +167,12 @@ class Change(Struct, frozen=True, gc=False):
     private: bytes | None
 
 
-_CHANGERS: Final[Mapping[str, Callable[[contact_pb2.NewContact, str], object]]] = {
-    "topic": lambda m, p: fields.optional_code(m.topic, f"{p}.topic"),
-    "complexity": lambda m, p: fields.whole(m.complexity, f"{p}.complexity", 0, 10),
+_CHANGERS: Final[Mapping[str, Callable[[contact_pb2.NewContact], object]]] = {
+    "topic": lambda message: fields.optional_code(message.topic, "topic"),
+    "complexity": lambda message: fields.whole(message.complexity, "complexity", 0, 10),
     "languages": _languages,
-    "customer_id": lambda m, p: fields.optional_id(m.customer_id, f"{p}.customer_id"),
-    "journey_id": lambda m, p: fields.optional_id(m.journey_id, f"{p}.journey_id"),
+    "customer_id": lambda message: fields.optional_id(message.customer_id, "customer_id"),
+    "journey_id": lambda message: fields.optional_id(message.journey_id, "journey_id"),
     "urgency": _urgency,
     "relationships": _relationships,
     "preferences": _preferences,
@@ -184,15 +181,16 @@ _CHANGERS: Final[Mapping[str, Callable[[contact_pb2.NewContact, str], object]]] 
 
 def change_of(message: contact_pb2.NewContact, paths: tuple[str, ...]) -> Change:
     """Returns the new values of the fields that `paths` name; raises Invalid."""
-    if not paths:
-        raise Invalid("update_mask", "names at least one field")
-    named: dict[str, Any] = {}
-    for path in paths:
-        if path in _CHANGERS:
-            named[path] = _CHANGERS[path](message, "contact")
-        elif path != "attributes":
-            raise Invalid("update_mask", f"fields are: {', '.join([*_CHANGERS, 'attributes'])}")
-    private = _private(message, "contact") if "attributes" in paths else None
+    strange = [path for path in paths if path not in _CHANGERS and path != "attributes"]
+    if strange or not paths:
+        raise Invalid("update_mask", f"some of: {', '.join([*_CHANGERS, 'attributes'])}")
+    try:
+        named: dict[str, Any] = {
+            path: _CHANGERS[path](message) for path in paths if path in _CHANGERS
+        }
+        private = _private(message) if "attributes" in paths else None
+    except Invalid as error:
+        raise Invalid(f"contact.{error.field}", error.rule) from None
     return Change(FactChanges(**named), private)
 
 

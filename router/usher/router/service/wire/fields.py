@@ -141,6 +141,12 @@ def time_of(at_ms: int) -> Timestamp:
     return Timestamp(seconds=at_ms // 1000, nanos=at_ms % 1000 * 1_000_000)
 
 
+def set_time(message: Timestamp | Duration, ms: int) -> None:
+    """Sets a time or a span in place."""
+    message.seconds = ms // 1000
+    message.nanos = ms % 1000 * 1_000_000
+
+
 def duration(span_ms: int) -> Duration:
     """Returns the span as a message has it."""
     return Duration(seconds=span_ms // 1000, nanos=span_ms % 1000 * 1_000_000)

@@ -1,20 +1,8 @@
 """ServerService: what the server tells of itself."""
 
 from collections import Counter
-from hashlib import blake2b
-from typing import Final
-
-import msgspec
 
 from usher.queue.ledger import Ledger
-from usher.queue.rules import Policy, Roster
-
-_CANONICAL: Final = msgspec.json.Encoder(order="deterministic")
-
-
-def rules_digest(rules: Policy | Roster | None) -> str:
-    """Returns the same text for equal policies or rosters, wherever they were read."""
-    return blake2b(_CANONICAL.encode(rules), digest_size=16).hexdigest()
 
 
 def pool_counters(ledger: Ledger) -> dict[str, int]:

@@ -4,14 +4,12 @@ A view shows one moment and is built once per message; it holds no private field
 handed one.
 """
 
-from collections.abc import Iterable
-
 from usher.queue.ledger import Ledger
 from usher.queue.state import Agent, Contact, Leg
-from usher.queue.values import NEVER_MS, ChannelPreference, LegState, Relationship, Urgency
+from usher.queue.values import NEVER_MS, ContactFacts, LegState, Urgency
 from usher.router.service.wire import choices
 from usher.router.service.wire.contacts import attributes_of
-from usher.router.service.wire.fields import duration, timestamp
+from usher.router.service.wire.fields import set_time, timestamp
 from usher.v1 import agent_pb2, agent_service_pb2, contact_pb2, leg_pb2
 
 _NO_URGENCY = Urgency()
@@ -20,80 +18,118 @@ _DUE_STATES = (LegState.OFFERED, LegState.JOINING, LegState.WRAPPING)
 
 def offer_view(leg: Leg) -> leg_pb2.Offer:
     """Returns the leg as the reply to an enqueue tells it."""
-    return leg_pb2.Offer(
+    view = leg_pb2.Offer(
         leg_id=leg.leg_id,
         agent_id=leg.agent_id,
         state=choices.LEG_STATE_NUMBERS[leg.state],
-        lease_end_time=timestamp(_due_ms(leg)),
         score=leg.score,
     )
+    if leg.state in _DUE_STATES:
+        set_time(view.lease_end_time, leg.due_ms)
+    return view
 
 
 def leg_view(leg: Leg) -> leg_pb2.Leg:
     """Returns the whole leg."""
-    return leg_pb2.Leg(
-        leg_id=leg.leg_id,
-        contact_id=leg.contact_id,
-        agent_id=leg.agent_id,
-        channel=leg.channel,
-        role=choices.ROLE_NUMBERS[leg.role],
-        state=choices.LEG_STATE_NUMBERS[leg.state],
-        end=choices.LEG_END_NUMBERS[leg.end],
-        due_time=timestamp(_due_ms(leg)),
-        offer_time=timestamp(leg.offered_ms),
-        active_time=timestamp(leg.active_ms),
-        wrapping_time=timestamp(leg.wrapping_ms),
-        end_time=timestamp(leg.ended_ms),
-        held=duration(leg.hold_ms) if leg.hold_ms else None,
-        score=leg.score,
-        policy_version=leg.policy_version,
-        found=choices.FOUND_NUMBERS[leg.found],
-    )
+    view = leg_pb2.Leg()
+    fill_leg(view, leg)
+    return view
+
+
+def fill_leg(view: leg_pb2.Leg, leg: Leg) -> None:
+    """Fills an empty message in place: handing a finished one over would copy it."""
+    view.leg_id = leg.leg_id
+    view.contact_id = leg.contact_id
+    view.agent_id = leg.agent_id
+    view.channel = leg.channel
+    view.role = choices.ROLE_NUMBERS[leg.role]
+    view.state = choices.LEG_STATE_NUMBERS[leg.state]
+    view.end = choices.LEG_END_NUMBERS[leg.end]
+    view.score = leg.score
+    view.policy_version = leg.policy_version
+    view.found = choices.FOUND_NUMBERS[leg.found]
+    set_time(view.offer_time, leg.offered_ms)
+    if leg.state in _DUE_STATES:
+        set_time(view.due_time, leg.due_ms)
+    if leg.active_ms != NEVER_MS:
+        set_time(view.active_time, leg.active_ms)
+    if leg.wrapping_ms != NEVER_MS:
+        set_time(view.wrapping_time, leg.wrapping_ms)
+    if leg.ended_ms != NEVER_MS:
+        set_time(view.end_time, leg.ended_ms)
+    if leg.hold_ms:
+        set_time(view.held, leg.hold_ms)
 
 
 def watched_leg_view(
     leg: Leg, contact: Contact | None, private: bytes | None
 ) -> agent_service_pb2.WatchedLeg:
     """Returns a leg of a watch, with its contact where one is given."""
-    view = None if contact is None else contact_view(contact, private=private, legs=())
-    return agent_service_pb2.WatchedLeg(leg=leg_view(leg), contact=view)
+    view = agent_service_pb2.WatchedLeg()
+    fill_leg(view.leg, leg)
+    if contact is not None:
+        fill_contact(view.contact, contact, private)
+    return view
 
 
-def contact_view(
-    contact: Contact, *, private: bytes | None = None, legs: Iterable[Leg] | None = None
-) -> contact_pb2.Contact:
-    """Returns the contact; `legs` None = its own, `private` None = without attributes."""
-    facts = contact.facts
-    waiting = contact.waiting_since_ms
-    return contact_pb2.Contact(
-        contact_id=contact.contact_id,
-        queue=facts.queue,
-        channel=facts.channel,
-        origin=choices.ORIGIN_NUMBERS[facts.origin],
-        customer_id=facts.customer_id,
-        journey_id=facts.journey_id,
-        topic=facts.topic,
-        complexity=facts.complexity,
-        languages=facts.languages,
-        urgency=_urgency_view(facts.urgency),
-        relationships=[_relationship_view(item) for item in facts.relationships],
-        preferences=[_preference_view(item) for item in facts.preferences],
-        attributes=attributes_of(private),
-        state=choices.STATE_NUMBERS[contact.state],
-        outcome=choices.OUTCOME_NUMBERS[contact.outcome],
-        reason=contact.reason,
-        disposition=contact.disposition,
-        resolved=contact.resolved,
-        platform=contact.platform,
-        enqueue_time=timestamp(contact.enqueued_ms),
-        waiting_since_time=timestamp(waiting),
-        waited_before=duration(contact.waited_ms) if contact.waited_ms else None,
-        answer_time=timestamp(contact.answered_ms),
-        end_time=timestamp(contact.ended_ms),
-        changed_position=contact.changed_position,
-        legs=[leg_view(leg) for leg in (contact.legs if legs is None else legs)],
-        failures=contact.failures,
-    )
+def contact_view(contact: Contact, private: bytes | None = None) -> contact_pb2.Contact:
+    """Returns the contact with its legs; `private` None = without attributes."""
+    view = contact_pb2.Contact()
+    fill_contact(view, contact, private)
+    for leg in contact.legs:
+        fill_leg(view.legs.add(), leg)
+    return view
+
+
+def fill_contact(view: contact_pb2.Contact, contact: Contact, private: bytes | None) -> None:
+    """Fills an empty message with all but the legs."""
+    _fill_facts(view, contact.facts)
+    view.contact_id = contact.contact_id
+    view.platform = contact.platform
+    view.state = choices.STATE_NUMBERS[contact.state]
+    view.outcome = choices.OUTCOME_NUMBERS[contact.outcome]
+    view.reason = contact.reason
+    view.disposition = contact.disposition
+    view.changed_position = contact.changed_position
+    view.failures = contact.failures
+    if contact.resolved is not None:
+        view.resolved = contact.resolved
+    if private:
+        view.attributes.update(attributes_of(private))
+    _fill_times(view, contact)
+
+
+def _fill_facts(view: contact_pb2.Contact, facts: ContactFacts) -> None:
+    view.queue = facts.queue
+    view.channel = facts.channel
+    view.origin = choices.ORIGIN_NUMBERS[facts.origin]
+    view.customer_id = facts.customer_id
+    view.journey_id = facts.journey_id
+    view.topic = facts.topic
+    view.complexity = facts.complexity
+    if facts.languages:
+        view.languages.extend(facts.languages)
+    if facts.urgency != _NO_URGENCY:
+        view.urgency.tier = facts.urgency.tier
+        view.urgency.failed_bots = facts.urgency.failed_bots
+        view.urgency.abandons = facts.urgency.abandons
+        view.urgency.switches = facts.urgency.switches
+    for relationship in facts.relationships:
+        view.relationships.add(agent_id=relationship.agent_id, strength=relationship.strength)
+    for preference in facts.preferences:
+        view.preferences.add(channel=preference.channel, strength=preference.strength)
+
+
+def _fill_times(view: contact_pb2.Contact, contact: Contact) -> None:
+    set_time(view.enqueue_time, contact.enqueued_ms)
+    if contact.waiting_since_ms != NEVER_MS:
+        set_time(view.waiting_since_time, contact.waiting_since_ms)
+    if contact.waited_ms:
+        set_time(view.waited_before, contact.waited_ms)
+    if contact.answered_ms != NEVER_MS:
+        set_time(view.answer_time, contact.answered_ms)
+    if contact.ended_ms != NEVER_MS:
+        set_time(view.end_time, contact.ended_ms)
 
 
 def agent_view(ledger: Ledger, agent: Agent, *, with_legs: bool = False) -> agent_pb2.Agent:
@@ -124,26 +160,3 @@ def legs_of(ledger: Ledger, agent: Agent) -> list[Leg]:
         if leg is not None:
             legs.append(leg)
     return legs
-
-
-def _due_ms(leg: Leg) -> int:
-    return leg.due_ms if leg.state in _DUE_STATES else NEVER_MS
-
-
-def _urgency_view(urgency: Urgency) -> contact_pb2.Urgency | None:
-    if urgency == _NO_URGENCY:
-        return None
-    return contact_pb2.Urgency(
-        tier=urgency.tier,
-        failed_bots=urgency.failed_bots,
-        abandons=urgency.abandons,
-        switches=urgency.switches,
-    )
-
-
-def _relationship_view(item: Relationship) -> contact_pb2.Relationship:
-    return contact_pb2.Relationship(agent_id=item.agent_id, strength=item.strength)
-
-
-def _preference_view(item: ChannelPreference) -> contact_pb2.ChannelPreference:
-    return contact_pb2.ChannelPreference(channel=item.channel, strength=item.strength)

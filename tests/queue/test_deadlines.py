@@ -1,0 +1,112 @@
+"""The heap of due times: in order, never stale, never twice."""
+
+from usher.queue.deadlines import Deadlines, DeferredDeadlines, Due
+from usher.queue.state import Contact, Leg, copied
+from usher.queue.values import (
+    NEVER_MS,
+    AgentId,
+    ChannelName,
+    ContactFacts,
+    ContactId,
+    ContactState,
+    LegId,
+    LegRole,
+    LegState,
+    QueueName,
+)
+
+ANN = AgentId("ann")
+FACTS = ContactFacts(QueueName("main"), ChannelName("chat"))
+
+
+def leg(contact_id: str, due_ms: int, state: LegState = LegState.OFFERED) -> Leg:
+    name, channel = ContactId(contact_id), ChannelName("chat")
+    return Leg(LegId(f"{name}.1"), name, ANN, channel, LegRole.OWNER, state, 1, 0, due_ms, 0)
+
+
+def contact(name: str, *legs: Leg, state: ContactState = ContactState.WAITING) -> Contact:
+    return Contact(ContactId(name), FACTS, "", 1, state, 0, 0, 0, 1, legs)
+
+
+def table(*contacts: Contact) -> dict[ContactId, Contact]:
+    return {each.contact_id: each for each in contacts}
+
+
+def test_the_earliest_comes_first_whatever_the_order_of_adding() -> None:
+    contacts = table(contact("a", leg("a", 30)), contact("b", leg("b", 20)))
+    deadlines = Deadlines(contacts)
+    for each in contacts.values():
+        deadlines.add_all(each)
+    assert 20 == deadlines.next_ms()
+    assert ["b", "a"] == [each.contact_id for each in deadlines.due(30, 9)]
+    assert ["b"] == [each.contact_id for each in deadlines.due(29, 9)]
+    assert ["b"] == [each.contact_id for each in deadlines.due(30, 1)]
+
+
+def test_what_is_due_stays_until_its_record_has_moved_on() -> None:
+    contacts = table(contact("a", leg("a", 30)))
+    deadlines = Deadlines(contacts)
+    deadlines.add_all(contacts[ContactId("a")])
+    assert deadlines.due(30, 9) == deadlines.due(30, 9) != []
+    contacts[ContactId("a")] = contact("a", leg("a", 30, LegState.ACTIVE))
+    assert [] == deadlines.due(30, 9)
+    assert deadlines.next_ms() is None
+
+
+def test_a_time_that_was_put_off_is_due_at_the_new_one_only() -> None:
+    contacts = table(contact("a", leg("a", 50)))
+    deadlines = Deadlines(contacts)
+    deadlines.add_leg(leg("a", 30))
+    deadlines.add_leg(leg("a", 50))
+    assert 50 == deadlines.next_ms()
+    assert [50] == [each.due_ms for each in deadlines.due(90, 9)]
+
+
+def test_a_time_that_was_added_twice_is_due_once() -> None:
+    contacts = table(contact("a", leg("a", 30)))
+    deadlines = Deadlines(contacts)
+    for _ in range(3):
+        deadlines.add_leg(leg("a", 30))
+    assert 1 == len(deadlines.due(30, 9))
+
+
+def test_a_grace_counts_for_live_owner_legs_alone() -> None:
+    graced = copied(leg("a", 0, LegState.ACTIVE), grace_due_ms=40)
+    contacts = table(contact("a", graced))
+    deadlines = Deadlines(contacts)
+    deadlines.add_all(contacts[ContactId("a")])
+    assert [Due.GRACE] == [each.kind for each in deadlines.due(40, 9)]
+    back = contact("a", copied(graced, grace_due_ms=NEVER_MS))
+    contacts[ContactId("a")] = back
+    assert deadlines.next_ms() is None
+
+
+def test_pauses_end_with_the_contact_and_only_the_end_lets_it_retire() -> None:
+    paused = copied(contact("a"), pauses={ANN: 40})
+    contacts = table(paused)
+    deadlines = Deadlines(contacts)
+    deadlines.add_all(paused)
+    assert 40 == deadlines.next_ms()
+    ended = copied(paused, state=ContactState.ENDED, retire_ms=90)
+    contacts[ContactId("a")] = ended
+    deadlines.add_retirement(ended)
+    assert 90 == deadlines.next_ms()
+    assert [Due.RETIREMENT] == [each.kind for each in deadlines.due(90, 9)]
+    del contacts[ContactId("a")]
+    assert deadlines.next_ms() is None
+
+
+def test_at_one_moment_wrap_up_ends_before_its_contact_retires() -> None:
+    wrapping = leg("a", 60, LegState.WRAPPING)
+    ended = copied(contact("a", wrapping, state=ContactState.ENDED), retire_ms=60)
+    deadlines = Deadlines(table(ended))
+    deadlines.add_all(ended)
+    assert [Due.LEG, Due.RETIREMENT] == [each.kind for each in deadlines.due(60, 9)]
+
+
+def test_deferred_deadlines_take_nothing() -> None:
+    one = copied(contact("a", leg("a", 30)), pauses={ANN: 40}, retire_ms=50)
+    deadlines = DeferredDeadlines(table(one))
+    deadlines.add_all(one)
+    deadlines.add_grace(leg("a", 30))
+    assert deadlines.next_ms() is None
