@@ -48,4 +48,4 @@ def test_figures_tell_the_times_of_the_syncs() -> None:
         counters.synced(2, ms / 1000)
     figures = counters.figures()
     assert (100, 200, 2) == (figures.batches, figures.records, figures.batch_records_max)
-    assert (50.0, 99.0) == (figures.sync_p50_ms, figures.sync_p99_ms)
+    assert (50.0, 99.0) == (figures.append_p50_ms, figures.append_p99_ms)

@@ -199,6 +199,10 @@ class Journal(Protocol):
         """Return the newest complete and undamaged snapshot."""
         ...
 
+    def sync_times_ms(self) -> list[float]:
+        """Return how long the last syncs took, each in ms; empty where there are none."""
+        ...
+
     async def close(self) -> None:
         """Finish what is queued and let go of the store. May be called twice."""
         ...

@@ -38,6 +38,10 @@ class MemoryJournal:
         self._snapshots: list[Snapshot] = []
         self._closed = False
 
+    def sync_times_ms(self) -> list[float]:
+        """See Journal.sync_times_ms: nothing is synced."""
+        return []
+
     async def append(self, expected_position: int, batch: Batch) -> None:
         """See Journal.append."""
         self._check_open()

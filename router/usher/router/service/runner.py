@@ -14,6 +14,7 @@ not know gRPC, or what commands mean."""
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from time import monotonic
 from typing import TypeVar
 
 import structlog
@@ -278,13 +279,13 @@ class Runner:
         if self._inbox or self._held_back:
             self._wake.set()
         if stage.records:
-            began_s = self._loop.time()
+            began_s = monotonic()
             try:
                 await self.journal.append(stage.first, stage.batch())
             except JournalFull:
                 await self._roll_back(stage)
                 return
-            self.counters.synced(len(stage.records), self._loop.time() - began_s)
+            self.counters.synced(len(stage.records), monotonic() - began_s)
         self._flight = None
         self._settle(stage)
         self._snapshots.begin()

@@ -100,7 +100,7 @@ class Server:
         await self._grpc_server.stop(STOP_GRACE_S)
 
     async def _answer_the_line(self) -> None:
-        """Turns away who had already called: gRPC would cancel them, and they would not know why."""
+        """Turns away who had called already: gRPC would cancel them without a word."""
         for _ in range(LINE_LOOKS):
             seen = self._pools.turned_away
             await asyncio.sleep(LINE_LOOK_S)

@@ -97,7 +97,7 @@ def _module(filename: str) -> str:
 
 
 class Figures(Struct, frozen=True):
-    """Counters at one moment. Sync times are of the last batches, in milliseconds."""
+    """Counters at one moment. Append times are of the last batches, as the loop saw them, in ms."""
 
     commands: dict[str, int]
     refusals: dict[str, int]
@@ -105,8 +105,8 @@ class Figures(Struct, frozen=True):
     records: int
     batch_records_max: int
     journal_full: int
-    sync_p50_ms: float
-    sync_p99_ms: float
+    append_p50_ms: float
+    append_p99_ms: float
 
 
 class Counters:
@@ -119,18 +119,18 @@ class Counters:
         self.records = 0
         self.batch_records_max = 0
         self.journal_full = 0
-        self._sync_seconds: deque[float] = deque(maxlen=SYNCS_KEPT)
+        self._append_seconds: deque[float] = deque(maxlen=SYNCS_KEPT)
 
     def synced(self, records: int, seconds: float) -> None:
         """Counts one synced batch."""
         self.batches += 1
         self.records += records
         self.batch_records_max = max(self.batch_records_max, records)
-        self._sync_seconds.append(seconds)
+        self._append_seconds.append(seconds)
 
     def figures(self) -> Figures:
         """Returns the figures as of now."""
-        syncs = sorted(self._sync_seconds)
+        appends = sorted(self._append_seconds)
         return Figures(
             commands=dict(self.commands),
             refusals=dict(self.refusals),
@@ -138,12 +138,11 @@ class Counters:
             records=self.records,
             batch_records_max=self.batch_records_max,
             journal_full=self.journal_full,
-            sync_p50_ms=_at(syncs, 0.50),
-            sync_p99_ms=_at(syncs, 0.99),
+            append_p50_ms=percentile(appends, 0.50) * 1000,
+            append_p99_ms=percentile(appends, 0.99) * 1000,
         )
 
 
-def _at(seconds: list[float], share: float) -> float:
-    if not seconds:
-        return 0.0
-    return round(seconds[min(len(seconds) - 1, int(len(seconds) * share))] * 1000, 3)
+def percentile(ordered: list[float], share: float) -> float:
+    """Returns the value at that share of a sorted list (nearest rank); 0 of an empty one."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
