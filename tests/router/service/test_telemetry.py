@@ -43,7 +43,7 @@ def test_a_line_of_json_per_event() -> None:
 
 def test_figures_tell_the_times_of_the_syncs() -> None:
     counters = Counters()
-    assert 0.0 == counters.figures().sync_p99_ms
+    assert 0.0 == counters.figures().append_p99_ms
     for ms in range(100):
         counters.synced(2, ms / 1000)
     figures = counters.figures()

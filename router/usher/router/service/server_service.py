@@ -47,7 +47,7 @@ async def get_server(_request: pb.GetServerRequest, call: Call) -> bytes:
 
 
 def _figures(call: Call) -> dict[str, int]:
-    """Counts since the start. Times in microseconds: an append as the loop sees it, a sync alone."""
+    """Counts since the start. Times in microseconds: appends as the loop sees them, syncs alone."""
     figures = call.pool.runner.counters.figures()
     syncs_ms = sorted(call.pool.journal.sync_times_ms())
     return {

@@ -34,7 +34,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     was full."""
 
     data_dir: Annotated[str, Meta(min_length=1, max_length=4096)] = "usher-data"
-    listen: Annotated[str, Meta(pattern=r"^(\S+:[0-9]{1,5}|unix:\S+)$")] = "127.0.0.1:7070"
+    listen: Annotated[str, Meta(pattern=r"^(\S+:[0-9]{1,5}|unix:\S+)$")] = "127.0.0.1:7460"
     policy: str = ""
     roster: str = ""
     clock_rate: Annotated[int, Meta(ge=1, le=10_000)] = 1
