@@ -205,9 +205,7 @@ async def run(given: argparse.Namespace) -> dict[str, object]:
         return figures(units, seconds, took_ms)
 
 
-async def _drive(
-    given: argparse.Namespace, caller: Caller
-) -> tuple[int, float, list[float]]:
+async def _drive(given: argparse.Namespace, caller: Caller) -> tuple[int, float, list[float]]:
     async def steady() -> int:
         await caller.serve_one()
         return 3

@@ -5,10 +5,11 @@
 Same machine, same client code in another process, the same message sizes; rounds alternate between
 the two, figures are medians over the rounds. The last line is one JSON object:
 
-    commands_vs_echo        steady state (1,000 agents, 90% busy, a chat = enqueue + accept + complete,
-                            offers on one stream): commands/s over echo's calls/s
+    commands_vs_echo        steady state: 1,000 agents, 90% busy, a chat = enqueue + accept +
+                            complete, offers on one stream: commands/s over echo's calls/s
     enqueue_vs_echo         enqueue alone, agents with room for all: calls/s over echo's calls/s
-    p99_vs_echo             open loop at 70% of each one's own capacity: p99 less two sync p99 over echo's
+    p99_vs_echo             open loop at 70% of each one's own capacity: p99 less two sync p99,
+                            over echo's p99
     batch_contacts_vs_echo  EnqueueContacts of 100, all matched: contacts/s over echo's calls/s
 """
 

@@ -1,7 +1,7 @@
-"""A bare grpc.aio server to compare with: takes bytes, answers bytes of a fixed size, does nothing.
+"""A bare grpc.aio server to compare with: takes bytes, answers bytes of a fixed size, no more.
 
-Methods are /echo.Echo/<name>; `--sizes name=bytes,...` sets the size of each answer. It neither parses
-nor stores: what is left is the cost of gRPC itself.
+Methods are /echo.Echo/<name>; `--sizes name=bytes,...` sets the size of each answer. It neither
+parses nor stores: what is left is the cost of gRPC itself.
 """
 
 import argparse
@@ -28,9 +28,7 @@ async def serve(sizes: dict[str, int], listen: str) -> None:
     }
     options = [("grpc.max_receive_message_length", 8 << 20)]
     server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("echo.Echo", handlers),)
-    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("echo.Echo", handlers),))
     port = server.add_insecure_port(listen)
     await server.start()
     print(f"listening 127.0.0.1:{port}", flush=True)

@@ -380,7 +380,9 @@ def test_a_broken_journal_ends_it_for_all(kit: Any, run: Any) -> None:
     async def scenario() -> None:
         journal = kit.GatedJournal()
         fatal: list[Exception] = []
-        runner = Runner(await kit.open(journal), journal, Settings(turn_every_ms=0), on_fatal=fatal.append)
+        runner = Runner(
+            await kit.open(journal), journal, Settings(turn_every_ms=0), on_fatal=fatal.append
+        )
         runner.start()
         watch = runner.feed.subscribe(None, 10)
         journal.gate.clear()
