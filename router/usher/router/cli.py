@@ -72,9 +72,7 @@ def load(
     *,
     date: Annotated[str, typer.Option(help="Day of the log, YYYY-MM-DD.")] = "1999-02-02",
     hours: Annotated[str, typer.Option(help="Only these hours of the day, such as 10-12.")] = "",
-    rate: Annotated[
-        int | None, typer.Option(help="Clock rate: 60 = an hour a minute; default 60.")
-    ] = None,
+    rate: Annotated[int | None, typer.Option(min=1, help="Clock rate; default 60.")] = None,
     after_call: Annotated[str, typer.Option(help="Work after each call.")] = "30s",
     answer: Annotated[str, typer.Option(help="From an offer to its acceptance.")] = "2s",
     seed: Annotated[int, typer.Option(help="Seed of the drawn patience and talks.")] = 1,
@@ -91,10 +89,9 @@ def load(
     zone: Annotated[str, typer.Option(help="Time zone of the log, for its hours.")] = "",
 ) -> None:
     """Replay a day of a call log through a real server; its figures beside the log's own."""
-    from usher.router.trials.commands import LoadAsked
-    from usher.router.trials.commands import load as run
+    from usher.router.trials import commands
 
-    asked = LoadAsked(
+    asked = commands.LoadAsked(
         csv=csv,
         day=date,
         rate=rate,
@@ -108,7 +105,7 @@ def load(
         data=data,
         report=report,
     )
-    raise typer.Exit(run(asked, _console()))
+    raise typer.Exit(commands.load(asked, _console()))
 
 
 @app.command()
@@ -160,6 +157,7 @@ def main() -> None:
 def _serve(settings: "Settings", *, reflection: bool) -> int:
     """Returns the exit code of a server; refuses what keeps it from starting."""
     gc.disable()  # imports and replay make no garbage; the server switches it on when it serves
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the products are small: threads only spin
     from usher.queue.errors import Refused
     from usher.queue.journal.contract import JournalError
     from usher.router.service import server

@@ -15,7 +15,7 @@ from usher.queue.codec import (
     RECORD_VERSION,
     Record,
     UnknownRecordVersion,
-    decode_records,
+    decode_for_replay,
     encode_records,
 )
 from usher.queue.commands import AnyCommand, OpenPool, SetPolicy, SetRoster
@@ -152,7 +152,7 @@ async def _from_snapshot(journal: Journal) -> Pool:
 def _replay(pool: Pool, stored: StoredBatch) -> int:
     """Applies the records of a batch that the pool does not have yet; returns their number."""
     try:
-        records = decode_records(stored.version, stored.body)
+        records = decode_for_replay(stored.version, stored.body)
     except UnknownRecordVersion as error:
         raise JournalVersionUnknown(stored.version, stored.position) from error
     except msgspec.MsgspecError as error:

@@ -36,6 +36,10 @@ class Pace:
         self._next_s = now_s + self._every_s
         return False
 
+    def is_holding(self, contacts: int) -> bool:
+        """Returns whether the turn waits already and will be woken: nobody else need wake it."""
+        return self._timer is not None and contacts < UNPACED_CONTACTS
+
     def _end(self) -> None:
         self._timer = None
         self._wake()

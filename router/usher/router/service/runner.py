@@ -141,7 +141,8 @@ class Runner:
                 break
         self._admit()
         entry = self._inbox.put(submission)
-        self._wake.set()
+        if not self._pace.is_holding(self._inbox.contacts):
+            self._wake.set()
         return await entry.join()
 
     async def read(self, view: Callable[[Pool], Seen]) -> Seen:
@@ -276,7 +277,7 @@ class Runner:
     async def _write_stage(self) -> None:
         stage = self._flight = self._leave_stage()
         self._snapshots.look(self.pool)
-        if self._inbox or self._held_back:
+        if (self._inbox or self._held_back) and not self._pace.is_holding(self._inbox.contacts):
             self._wake.set()
         if stage.records:
             began_s = monotonic()

@@ -91,12 +91,13 @@ def reading(path: Path) -> Iterator[JournalReading]:
 
 
 def journal_file(path: Path) -> Path:
-    """The file of a journal: the path itself, or the only journal in that folder."""
+    """The file of a journal: the path itself, or the only one in that folder or its `data`."""
     if path.is_file():
         return path
     if not path.is_dir():
         raise NoJournal(f"{path}: there is no journal")
-    found = sorted({file for name in JOURNAL_NAMES for file in path.glob(name)})
+    folders = (path, path / "data")
+    found = sorted({file for one in folders for name in JOURNAL_NAMES for file in one.glob(name)})
     if len(found) != 1:
         names = ", ".join(file.name for file in found) or "none"
         raise NoJournal(f"{path}: expected one journal in this folder, found {names}")

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from usher.queue.rules import (
     AgentProfile,
@@ -32,7 +33,7 @@ from usher.queue.rules import (
     Weights,
 )
 from usher.queue.values import Channel, QueueName
-from usher.router.trials.call_log import LONGEST_S, Call, CallDay, CallOutcome
+from usher.router.trials.call_log import DAY_S, LONGEST_S, Call, CallDay, CallOutcome
 from usher.router.trials.log_figures import Duty, agents_on_duty
 from usher.router.trials.patience import Patience, PatienceError, fit_patience
 from usher.router.trials.script import PlannedContact, Script, Shift
@@ -58,6 +59,9 @@ class LoadOptions(Struct, frozen=True, kw_only=True):
     answer_ms: int = 2_000
     """From an offer to its acceptance."""
     seed: int = 1
+    from_ms: int = 0
+    until_ms: int = 2 * DAY_S * 1000
+    """Only calls that arrived within [from, until) of the day, and the agents on duty then."""
 
 
 class LoadPlanError(ValueError):
@@ -76,26 +80,30 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
 
 def plan_day(day: CallDay, options: LoadOptions) -> LoadPlan:
     """The trial of this day. Raises LoadPlanError if it has no calls or no agents."""
+    calls = tuple(
+        call for call in day.calls if options.from_ms <= 1000 * call.arrival_s < options.until_ms
+    )
     duties = agents_on_duty(day.calls)
-    if not day.calls or not duties:
-        raise LoadPlanError(f"{day.day}: {len(day.calls)} calls, {len(duties)} agents: no day")
+    shifts = tuple(one for one in _shifts(duties) if _overlaps(one, options))
+    if not calls or not shifts:
+        raise LoadPlanError(f"{day.day}: {len(calls)} calls, {len(shifts)} shifts: nothing to do")
     patience = _fitted(day.calls)
     served = {kind for duty in duties for kind in duty.types}
     callers = _Callers(day.calls, patience, options)
-    contacts = tuple(callers.planned(call) for call in day.calls)
-    shifts = _shifts(duties)
+    contacts = tuple(callers.planned(call) for call in calls)
+    start_ms = max(min(contacts[0].arrive_ms, shifts[0].from_ms), options.from_ms) - LEAD_MS
     script = Script(
         name=f"load-{day.day}",
-        policy=_policy(f"load-{day.day}", day.calls, served, options),
+        policy=_policy(f"load-{day.day}", calls, served, options),
         roster=Roster(
             version=f"load-{day.day}", agents=tuple(_profile(duty, served) for duty in duties)
         ),
         contacts=contacts,
-        shifts=shifts,
-        start_ms=min(contacts[0].arrive_ms, shifts[0].from_ms) - LEAD_MS,
+        shifts=tuple(replace(one, from_ms=max(one.from_ms, start_ms)) for one in shifts),
+        start_ms=start_ms,
         close_ms=contacts[-1].arrive_ms,
     )
-    return LoadPlan(script=script, calls=day.calls, duties=tuple(duties), patience=patience)
+    return LoadPlan(script=script, calls=calls, duties=tuple(duties), patience=patience)
 
 
 def queue_of(call: Call) -> str:
@@ -156,6 +164,10 @@ def _shifts(duties: Iterable[Duty]) -> tuple[Shift, ...]:
         for from_s, until_s in duty.intervals_s
     ]
     return tuple(sorted(shifts, key=lambda shift: (shift.from_ms, shift.agent_id)))
+
+
+def _overlaps(shift: Shift, options: LoadOptions) -> bool:
+    return shift.from_ms < options.until_ms and shift.until_ms > options.from_ms
 
 
 def _policy(version: str, calls: Iterable[Call], served: set[str], options: LoadOptions) -> Policy:

@@ -6,13 +6,14 @@ Under the versions that wrote the journal every decision must come out the same.
 under other versions are replayed but not judged (a score may differ in its last place; checking
 each pair on its own is for later). It must not know files or the server.
 
-Matches without effect are not recorded, so their places are known only where a turn of the server
-certainly ended: at the end of an append, when time has passed, and around an enqueue into a queue
-with a limit. There the match is tried, and must find nothing. Where several turns fell into one
-millisecond, the turns are unknown, and what a recorded match had to look at may have begun after
-any of them: each is tried before a difference is told.
+Matches without effect are not recorded. Where the server certainly tried one (at the end of an
+append, when time has passed, around an enqueue into a queue with a limit) it is tried here too and
+must find nothing. Elsewhere, when several turns fell into one millisecond, the next recorded match
+has more changes to look at than it had then: what it finds does not depend on that, as after a
+match no allowed pair is left.
 """
 
+import importlib.metadata
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -25,10 +26,11 @@ from usher.queue.commands import (
     EnqueueContacts,
     MatchContacts,
     OpenPool,
+    SetPolicy,
+    SetRoster,
 )
 from usher.queue.errors import Refused
-from usher.queue.events import AnyEvent, PolicySet, RosterSet
-from usher.queue.ledger import Touched
+from usher.queue.events import AnyEvent
 from usher.queue.values import SYSTEM
 from usher.router.pool import Pool
 from usher.router.service.opening import Versions
@@ -63,8 +65,6 @@ class Verification(Struct, frozen=True, kw_only=True):
     other_versions: tuple[str, ...]
     idle_matches: int
     """Matches that were not recorded, tried again: they found nothing, as they must."""
-    other_borders: int
-    """Matches that came out equal only under another border between turns."""
     difference: Difference | None
     state_hash: str
     """After the last record that was applied."""
@@ -82,6 +82,18 @@ def verify(appends: Iterable[Sequence[Record]], versions: Versions) -> Verificat
     return verifier.result()
 
 
+def present_versions() -> Versions:
+    """What this installation computes with, by the names that a server gives."""
+    return Versions(*(_version(name) for name in ("usher-router", "numpy", "scipy")))
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"  # run from its sources, as the server says then
+
+
 class _Verifier:
     """A pool on its way through the records."""
 
@@ -90,8 +102,7 @@ class _Verifier:
         self._pool = Pool()
         self._judging = False
         self._last: Record | None = None
-        self._since: list[Touched] = []  # records touched since the last certain end of a turn
-        self._executed = self._unjudged = self._idle_matches = self._other_borders = 0
+        self._executed = self._unjudged = self._idle_matches = 0
         self._others: list[str] = []
         self._difference: Difference | None = None
 
@@ -104,28 +115,26 @@ class _Verifier:
             self._unjudged += 1
             self._apply(record)
             return True
-        if self._turn_ended(record) and not self.try_match():
-            return False
-        limited = self._meets_limit(command)
-        if limited and not self.try_match():
+        if self._was_matched_before(record) and not self.try_match():
             return False
         if not self._judge(record):
             return False
         self._apply(record)
-        return self.try_match() if limited else True
+        return True
 
     def try_match(self) -> bool:
         """Tries the match that a turn ends with; returns whether it finds nothing."""
         last = self._last
         if not self._judging or last is None:
             return True
+        if isinstance(last.command, OpenPool | SetPolicy | SetRoster):
+            return True  # appended before the server's first turn, which then matches
         if self._pool.needs_match:
             self._idle_matches += 1
             got, _ = self._execute(_MATCH, last.at_ms)
             if got:
                 self._differ(msgspec.structs.replace(last, command=_MATCH, events=()), got)
                 return False
-        self._since.clear()
         return True
 
     def result(self) -> Verification:
@@ -136,7 +145,6 @@ class _Verifier:
             unjudged=self._unjudged,
             other_versions=tuple(dict.fromkeys(self._others)),
             idle_matches=self._idle_matches,
-            other_borders=self._other_borders,
             difference=self._difference,
             state_hash=self._pool.state_hash(),
         )
@@ -151,7 +159,6 @@ class _Verifier:
             )
         if self._pool.position:
             self._pool = Pool.restore(self._pool.snapshot().pieces())
-        self._since.clear()
         self._last = None
 
     def _judge(self, record: Record) -> bool:
@@ -159,25 +166,8 @@ class _Verifier:
         if refusal is None and _equal(got, record.events):
             self._executed += 1
             return True
-        if isinstance(record.command, MatchContacts) and self._match_elsewhere(record):
-            self._executed += 1
-            self._other_borders += 1
-            return True
         self._differ(record, got if refusal is None else refusal)
         return False
-
-    def _match_elsewhere(self, record: Record) -> bool:
-        """Tries the match as if a turn had ended after each of the records since the last end."""
-        matcher = self._pool.matcher
-        for begin in range(1, len(self._since)):
-            matcher.settle()
-            for touched in self._since[begin:]:
-                matcher.note(touched.contacts.values(), touched.agents.values())
-            if _equal(self._execute(_MATCH, record.at_ms)[0], record.events):
-                return True
-        # After a full disk the server made its pool anew, and everything counted as changed.
-        matcher.load(self._pool.ledger.contacts, self._pool.ledger.agents)
-        return _equal(self._execute(_MATCH, record.at_ms)[0], record.events)
 
     def _execute(self, command: AnyCommand, at_ms: int) -> tuple[Events, str | None]:
         try:
@@ -187,20 +177,22 @@ class _Verifier:
 
     def _apply(self, record: Record) -> None:
         self._pool.apply(record.events, record.at_ms)
-        touched = self._pool.take_changes()
-        if isinstance(record.command, MatchContacts) or any(
-            isinstance(event, PolicySet | RosterSet) for event in record.events
-        ):
-            self._since.clear()
-        self._since.append(touched)
+        self._pool.take_changes()
         self._last = record
 
-    def _turn_ended(self, record: Record) -> bool:
-        """Whether this record is certainly of another turn than the one before."""
-        return self._last is not None and record.at_ms != self._last.at_ms
+    def _was_matched_before(self, record: Record) -> bool:
+        """Whether the server certainly tried a match between the last record and this one.
+
+        If it had found something, that match would be this record.
+        """
+        last = self._last
+        if last is None or isinstance(record.command, MatchContacts):
+            return False
+        limited = self._meets_limit(last.command) or self._meets_limit(record.command)
+        return limited or record.at_ms != last.at_ms
 
     def _meets_limit(self, command: AnyCommand) -> bool:
-        """Whether it enqueues into a queue with a limit of most waiting: matched before and after."""
+        """Whether it enqueues into a queue with a limit: the server matches before and after."""
         policy = self._pool.ledger.policy
         if policy is None or not isinstance(command, EnqueueContact | EnqueueContacts):
             return False
