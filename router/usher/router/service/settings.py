@@ -39,7 +39,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     roster: str = ""
     clock_rate: Annotated[int, Meta(ge=1, le=10_000)] = 1
     inbox_contacts_max: Count = 10_000
-    turn_every_ms: Annotated[int, Meta(ge=0, le=1_000)] = 3
+    turn_every_ms: Annotated[int, Meta(ge=0, le=1_000)] = 5
     batch_contacts_max: Annotated[int, Meta(ge=1, le=10_000)] = 256
     requests_max: Count = 200_000
     requests_kept_ms: DurationMs = 24 * 3600 * 1000
