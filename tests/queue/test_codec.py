@@ -8,6 +8,7 @@ from usher.queue.codec import (
     RECORD_VERSION,
     Record,
     UnknownRecordVersion,
+    decode_for_replay,
     decode_records,
     encode_records,
 )
@@ -25,6 +26,19 @@ def test_records_come_back_as_they_were() -> None:
 
 def test_a_batch_without_records_is_one() -> None:
     assert [] == decode_records(RECORD_VERSION, encode_records([]))
+
+
+def test_replay_reads_the_events_and_leaves_the_command_encoded() -> None:
+    (record,) = decode_for_replay(RECORD_VERSION, encode_records([RECORD]))
+    assert (RECORD.position, RECORD.at_ms, RECORD.events, RECORD.request_id) == (
+        record.position,
+        record.at_ms,
+        record.events,
+        record.request_id,
+    )
+    assert msgspec.msgpack.encode(RECORD.command) == bytes(record.command)
+    with pytest.raises(UnknownRecordVersion):
+        decode_for_replay(RECORD_VERSION + 1, encode_records([RECORD]))
 
 
 @pytest.mark.parametrize("version", [0, RECORD_VERSION + 1])

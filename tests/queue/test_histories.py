@@ -183,7 +183,9 @@ def _absences(driven: Driven) -> None:
 def _closing_time(driven: Driven) -> None:
     driven.give(c.OpenPool(SYSTEM, "0.1.1", "2.1", "1.1", 1), after_ms=45_000)
     driven.give(c.SetPolicy(SYSTEM, policy(queue("calls"), version="p2")))
-    driven.give(c.SetRoster(SYSTEM, roster(profile("cat", 3, channels={"voice": (1, 3, 0)}), version="r2")))
+    driven.give(
+        c.SetRoster(SYSTEM, roster(profile("cat", 3, channels={"voice": (1, 3, 0)}), version="r2"))
+    )
     driven.sign_in("cat")
     driven.enqueue("c12", "calls")
     driven.enqueue("c13", "calls")
