@@ -75,8 +75,8 @@ REFUSED_POLICIES: list[tuple[Policy, tuple[str | int, ...], Reason]] = [
         Reason.DUPLICATE,
     ),
     (policy(queue(groups=("a", "a"))), ("queues", "sales", "groups", 1), Reason.DUPLICATE),
-    (policy(queue(groups=("a\n",))), ("queues", "sales", "groups", 0), Reason.BAD_NAME),
-    (policy(queue(name="sales\n")), ("queues", "sales\n"), Reason.BAD_NAME),
+    (policy(queue(groups=("a\n",))), (), Reason.OUT_OF_BOUNDS),
+    (policy(queue(name="sales\n")), (), Reason.OUT_OF_BOUNDS),
     (policy(channels={"fa x": ChannelRules()}), ("channels", "fa x"), Reason.BAD_NAME),
     (
         policy(queue(requirements=(Requirement("a"), Requirement("a", 2)))),
@@ -190,18 +190,26 @@ REFUSED_ROSTERS: list[tuple[Roster, Policy, tuple[str | int, ...], Reason]] = [
         ("agents", "anna", "languages", 1),
         Reason.DUPLICATE,
     ),
+    (
+        roster(
+            agent(capacity=Capacity(units=9, channels={Channel.VOICE: ChannelCapacity(2, 1, 3)}))
+        ),
+        policy(),
+        ("agents", "anna", "capacity", "channels", "voice", "wrap_up_price"),
+        Reason.WRAP_UP_TOO_DEAR,
+    ),
     (roster(agent(site="a b")), policy(), ("agents", "anna", "site"), Reason.BAD_NAME),
     (
         roster(agent(groups=("a\n",))),
         policy(),
-        ("agents", "anna", "groups", 0),
-        Reason.BAD_NAME,
+        (),
+        Reason.OUT_OF_BOUNDS,
     ),
     (
         roster(agent(skills={"a\n": 1})),
         policy(),
-        ("agents", "anna", "skills", "a\n"),
-        Reason.BAD_NAME,
+        (),
+        Reason.OUT_OF_BOUNDS,
     ),
     (
         roster(agent(capacity=capacity(fax=1))),

@@ -136,6 +136,8 @@ def _check_most_waiting(
     The runner has matched directly before, so whoever still waits has nobody free; of the newcomers
     as many are admitted above the limit as would be offered at once, the whole batch seen together.
     """
+    if all(ledger.queues[new.facts.queue].most_waiting is None for new in contacts):
+        return
     limited: Counter[QueueName] = Counter(
         new.facts.queue
         for new in contacts
@@ -223,6 +225,9 @@ def sync_contacts(ledger: Ledger, command: SyncContacts, at_ms: int) -> tuple[An
     Only contacts unchanged since `as_of_position` are judged. Raises PositionAhead.
     """
     known_channel(ledger, command.channel)
+    platform = platform_of(command.actor)
+    if not platform:
+        raise Invalid("usher-actor", "only a platform states what it has", actor=command.actor.id)
     if command.as_of_position > ledger.position:
         raise PositionAhead(
             f"position {command.as_of_position} is ahead of the journal's {ledger.position}",
@@ -230,7 +235,6 @@ def sync_contacts(ledger: Ledger, command: SyncContacts, at_ms: int) -> tuple[An
             position=ledger.position,
         )
     live = frozenset(command.live)
-    platform = platform_of(command.actor)
     missing = [
         contact
         for contact in ledger.contacts.values()

@@ -4,10 +4,10 @@ from msgspec.structs import replace
 
 from usher.queue.commands import OpenPool, SetPolicy, SetRoster
 from usher.queue.errors import ClockRateFixed, PolicyRefused
-from usher.queue.events import AnyEvent, PolicySet, PoolOpened, RosterSet
-from usher.queue.ledger import Ledger
+from usher.queue.events import AnyEvent, OfferWithdrawn, PolicySet, PoolOpened, RosterSet
+from usher.queue.ledger import Ledger, moved_leg
 from usher.queue.rules import Policy, Roster
-from usher.queue.values import ContactState
+from usher.queue.values import ContactState, LegState
 from usher.router.lookups import policy_of
 from usher.router.policy import Finding, check_policy, check_roster, errors_of
 
@@ -22,14 +22,23 @@ def open_pool(ledger: Ledger, command: OpenPool, at_ms: int) -> tuple[AnyEvent, 
             clock_rate=command.clock_rate,
         )
     outage_ms = max(0, at_ms - ledger.at_ms) if ledger.position else 0
-    return (
-        PoolOpened(
-            command.usher_version,
-            command.numpy_version,
-            command.scipy_version,
-            command.clock_rate,
-            outage_ms,
-        ),
+    opened = PoolOpened(
+        command.usher_version,
+        command.numpy_version,
+        command.scipy_version,
+        command.clock_rate,
+        outage_ms,
+    )
+    return (opened, *_overslept_offers(ledger, outage_ms, at_ms))
+
+
+def _overslept_offers(ledger: Ledger, outage_ms: int, at_ms: int) -> tuple[OfferWithdrawn, ...]:
+    """Returns the offers that ran out while the server was away: taken back, nobody's miss."""
+    legs = [leg for contact in ledger.contacts.values() for leg in contact.legs]
+    return tuple(
+        OfferWithdrawn(leg.contact_id, leg.leg_id, "outage")
+        for leg in legs
+        if leg.state is LegState.OFFERED and moved_leg(leg, outage_ms).due_ms <= at_ms
     )
 
 

@@ -197,7 +197,7 @@ def cancel_contact(ledger: Ledger, command: CancelContact, at_ms: int) -> tuple[
 def requeue_contact(ledger: Ledger, command: RequeueContact, at_ms: int) -> tuple[AnyEvent, ...]:
     """Returns the contact's way back to waiting, with the time waited so far.
 
-    An agent that gives a contact back to its own queue is not asked for it again for a while.
+    An agent that gives a contact away, or back to its own queue, is not asked for it for a while.
     """
     contact = live_contact(ledger, command.contact_id)
     queue = _target_queue(ledger, contact, command.queue)
@@ -207,8 +207,8 @@ def requeue_contact(ledger: Ledger, command: RequeueContact, at_ms: int) -> tupl
     else:
         leg_id = owner.leg_id
         wrap_until = wrap_until_ms(ledger, contact, at_ms) if _talking(owner) else 0
-        same = queue == contact.facts.queue
-        pause_ms = pause_until_ms(ledger, contact, at_ms) if same else 0
+        asked_again = _talking(owner) or queue == contact.facts.queue
+        pause_ms = pause_until_ms(ledger, contact, at_ms) if asked_again else 0
     end = LegEnd.REQUEUED if owner is not None and _talking(owner) else LegEnd.WITHDRAWN
     return (
         ContactRequeued(

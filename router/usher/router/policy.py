@@ -66,6 +66,7 @@ class Reason(StrEnum):
     MIXED_ORDERS = "MIXED_ORDERS"
     NO_CHANNEL = "NO_CHANNEL"
     CAPACITY_TOO_SMALL = "CAPACITY_TOO_SMALL"
+    WRAP_UP_TOO_DEAR = "WRAP_UP_TOO_DEAR"
     CHANNEL_NEVER_FITS = "CHANNEL_NEVER_FITS"
     SKILL_UNHELD = "SKILL_UNHELD"
     QUEUE_UNSERVED = "QUEUE_UNSERVED"
@@ -140,6 +141,14 @@ def check_capacity(
     for name in capacity.channels:
         if name not in channels:
             yield _unknown_channel((*place, "channels", name), name, channels)
+    for name, one in capacity.channels.items():
+        if one.wrap_up_price > one.price:
+            yield Finding(
+                (*place, "channels", name, "wrap_up_price"),
+                Reason.WRAP_UP_TOO_DEAR,
+                f"found {one.wrap_up_price}, expected at most the price {one.price}:"
+                " else ending a talk would overfill the agent",
+            )
     dear = [name for name, one in capacity.channels.items() if one.price > capacity.units]
     if not capacity.channels:
         yield Finding(
