@@ -1,23 +1,16 @@
 """The command `usher`: thin functions that read options and hand over.
 
-Imports are made when needed, so that `usher --help` is quick.
+Imports are made when needed, so that `usher --help` is quick. `serve` is read by `service.entry`,
+where the command begins.
 """
 
-import gc
-import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from usher.queue.rules import Policy, Roster
-    from usher.router.service.settings import Settings
-
-EXIT_REFUSED = 2
 
 app = typer.Typer(
     name="usher",
@@ -32,38 +25,15 @@ def usher() -> None:
     """An omnichannel contact router."""
 
 
-@app.command()
-def serve(
-    *,
-    policy: Annotated[Path | None, typer.Option(help="Policy file (TOML).")] = None,
-    roster: Annotated[Path | None, typer.Option(help="Roster file (TOML).")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Folder of the journal; ':memory:' keeps nothing.")
-    ] = None,
-    listen: Annotated[
-        str | None, typer.Option(help="host:port; anything but loopback is open to the network.")
-    ] = None,
-    clock_rate: Annotated[int | None, typer.Option(help="Run the clock n times faster.")] = None,
-    reflection: Annotated[bool, typer.Option(help="Let tools list the services.")] = False,
-    log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
-    settings: Annotated[Path | None, typer.Option(help="Settings file (TOML).")] = None,
-) -> None:
-    """Serve a pool until a signal; without files, under the rules that its journal holds."""
-    from usher.router.service.settings import SettingsError, read_settings
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def serve(context: typer.Context) -> None:
+    """Serve a pool until a signal (`usher serve --help`)."""
+    from usher.router.service.entry import serve as run
 
-    flags = {
-        "policy": str(policy) if policy else None,
-        "roster": str(roster) if roster else None,
-        "data_dir": data,
-        "listen": listen,
-        "clock_rate": clock_rate,
-        "log_format": log_format,
-    }
-    try:
-        read = read_settings(settings, os.environ, flags)
-    except SettingsError as error:
-        _refuse(str(error))
-    raise typer.Exit(_serve(read, reflection=reflection))
+    raise typer.Exit(run(context.args))
 
 
 @app.command()
@@ -154,55 +124,10 @@ def main() -> None:
     app()
 
 
-def _serve(settings: "Settings", *, reflection: bool) -> int:
-    """Returns the exit code of a server; refuses what keeps it from starting."""
-    gc.disable()  # imports and replay make no garbage; the server switches it on when it serves
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the products are small: threads only spin
-    from usher.queue.errors import Refused
-    from usher.queue.journal.contract import JournalError
-    from usher.router.service import server
-    from usher.router.service.telemetry import configure_logging
-
-    configure_logging(settings.log_format, settings.log_level)
-    policy, roster = _read_rules(settings.policy, settings.roster)
-    try:
-        return server.run(settings, policy, roster, reflection=reflection, on_ready=_say_ready)
-    except (JournalError, Refused, OSError) as error:
-        _refuse(str(error))
-
-
-def _say_ready(address: str) -> None:
-    """One line for whoever started the process and waits for its address."""
-    typer.echo(f"usher serves on {address}")
-    sys.stdout.flush()
-
-
-def _read_rules(policy: str, roster: str) -> "tuple[Policy | None, Roster | None]":
-    """Returns what the files hold, or nothing without files; prints every finding."""
-    from usher.router.service.files import FileRefused, read_configuration
-
-    if not policy and not roster:
-        return None, None
-    if not policy or not roster:
-        _refuse("give --policy and --roster together: each is checked against the other")
-    try:
-        read = read_configuration(Path(policy), Path(roster))
-    except FileRefused as error:
-        _refuse(str(error))
-    for warning in read.warnings:
-        typer.echo(str(warning), err=True)
-    return read.policy, read.roster
-
-
 def _console() -> "Console":
     from rich.console import Console
 
     return Console()
-
-
-def _refuse(reason: str) -> NoReturn:
-    typer.echo(reason, err=True)
-    raise typer.Exit(EXIT_REFUSED)
 
 
 if __name__ == "__main__":

@@ -1,41 +1,75 @@
-"""The pace of turns: a lone command never waits, many gather, very many do not wait either."""
+"""The pace of turns: at once with time to spare, apart when busy, never held when very many wait."""
 
 import asyncio
+from collections.abc import Callable
 
-from usher.router.service.pace import UNPACED_CONTACTS, Pace
+import pytest
 
-
-def test_the_first_turn_begins_at_once() -> None:
-    async def scenario() -> bool:
-        return Pace(50, lambda: None).holds(1)
-
-    assert asyncio.run(scenario()) is False
+from usher.router.service.pace import UNPACED_CONTACTS, WINDOW_S, Pace
 
 
-def test_a_turn_right_after_another_waits_and_is_woken_once() -> None:
-    async def scenario() -> tuple[bool, bool, int, bool]:
+class Hand:
+    """A clock moved by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        self.used_s = 1.0
+
+    def pace(self, most_ms: int, wake: Callable[[], None] = lambda: None) -> Pace:
+        return Pace(most_ms, wake, clock=lambda: self.now_s, used=lambda: self.used_s)
+
+    def after_window(self, pace: Pace, share: float) -> None:
+        """A window goes by in which the thread used `share` of a core; then a turn begins."""
+        self.now_s += WINDOW_S * 1.01
+        self.used_s += WINDOW_S * 1.01 * share
+        assert not pace.holds(1)
+
+
+@pytest.mark.parametrize(
+    ("share", "apart_ms"), [(0.0, 0), (0.3, 0), (0.5, 20), (0.7, 40), (1.0, 40)]
+)
+def test_turns_lie_apart_by_the_share_used(share: float, apart_ms: int) -> None:
+    async def scenario() -> list[bool]:
+        hand = Hand()
+        pace = hand.pace(40)
+        hand.after_window(pace, share)
+        hand.now_s += max(0, apart_ms - 1) / 1000
+        early = pace.holds(1)
+        hand.now_s += 0.0011
+        return [early, pace.holds(1)]
+
+    assert [apart_ms > 0, False] == asyncio.run(scenario())
+
+
+def test_a_held_turn_is_woken_once() -> None:
+    async def scenario() -> tuple[bool, bool, bool, int]:
         woken: list[int] = []
-        pace = Pace(20, lambda: woken.append(1))
-        pace.holds(1)
+        hand = Hand()
+        pace = hand.pace(10, lambda: woken.append(1))
+        hand.after_window(pace, 1.0)
         held, still = pace.holds(1), pace.holds(2)
-        await asyncio.sleep(0.05)
-        return held, still, len(woken), pace.holds(2)
+        holding = pace.is_holding(2)
+        await asyncio.sleep(0.03)
+        return held, still, holding, len(woken)
 
-    assert asyncio.run(scenario()) == (True, True, 1, False)
+    assert (True, True, True, 1) == asyncio.run(scenario())
 
 
-def test_a_full_inbox_does_not_wait() -> None:
+def test_very_many_waiting_are_not_held() -> None:
+    async def scenario() -> tuple[bool, bool]:
+        hand = Hand()
+        pace = hand.pace(10_000)
+        hand.after_window(pace, 1.0)
+        return pace.is_holding(UNPACED_CONTACTS), pace.holds(UNPACED_CONTACTS)
+
+    assert (False, False) == asyncio.run(scenario())
+
+
+def test_with_a_most_of_zero_nothing_waits() -> None:
     async def scenario() -> bool:
-        pace = Pace(10_000, lambda: None)
-        pace.holds(1)
-        return pace.holds(UNPACED_CONTACTS)
+        hand = Hand()
+        pace = hand.pace(0)
+        hand.after_window(pace, 1.0)
+        return pace.holds(1)
 
     assert asyncio.run(scenario()) is False
-
-
-def test_without_a_pace_nothing_waits() -> None:
-    async def scenario() -> tuple[bool, bool]:
-        pace = Pace(0, lambda: None)
-        return pace.holds(1), pace.holds(1)
-
-    assert asyncio.run(scenario()) == (False, False)

@@ -30,7 +30,8 @@ from usher.queue.rules import Policy, Roster
 from usher.queue.values import SYSTEM, ContactId
 from usher.router.pool import Pool
 from usher.router.service.clock import Clock
-from usher.router.service.feed import Published
+from usher.router.service.feed import Feed, Published
+from usher.router.service.settings import Settings
 from usher.router.snapshots import SNAPSHOT_VERSION, SnapshotUnreadable
 
 
@@ -110,6 +111,19 @@ async def open_pool(
     published = await _append(journal, pool, commands, clock.now_ms())
     gc.freeze()  # what was loaded stays: the collector need not look at it again and again
     return Opened(pool, loaded.requests, loaded.private, clock, loaded.replayed, published)
+
+
+def feed_of(opened: Opened, settings: Settings) -> Feed:
+    """Returns a feed that begins before the pool was taken up: who saw all until then goes on."""
+    feed = Feed(
+        opened.published.first_position - 1,
+        opened.published.at_ms,
+        batches_max=settings.feed_batches_max,
+        records_max=settings.feed_records_max,
+        subscriptions_max=settings.watches_max,
+    )
+    feed.publish(opened.published)
+    return feed
 
 
 async def _append(

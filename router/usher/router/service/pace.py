@@ -1,24 +1,46 @@
-"""The pace of turns: under load commands gather for a moment and share a batch and its sync.
+"""The pace of turns: a busy server lets commands gather for a moment and share a batch and its sync.
 
-A turn begins at once when the last one lies back `every_ms`; else the next waits for the rest of
-that time. A lone command so never waits, and a busy pool makes fewer, fuller batches, each with one
-match, one append and one message per watch. It must not know what a turn does.
+    share of a core that the loop's thread used lately      turns lie apart by
+    up to 30%                                                nothing: each begins at once
+    30% .. 70%                                               0 .. `most_ms`, linearly
+    above                                                    `most_ms`
+
+So a server with time to spare answers at once, and one that has none makes fewer, fuller batches:
+one match, one append, one message per watch and replies in one go, which is where its time goes. It
+must not know what a turn does.
 """
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, thread_time
+from typing import Final
 
-UNPACED_CONTACTS = 64  # so many waiting are not made to wait for more company
+UNPACED_CONTACTS: Final = 64  # so many waiting are not made to wait for more company
+WINDOW_S: Final = 0.05  # over which the share is measured
+IDLE_SHARE: Final = 0.3
+BUSY_SHARE: Final = 0.7
+
+Seconds = Callable[[], float]
 
 
 class Pace:
     """Belongs to one runner on the running event loop."""
 
-    def __init__(self, every_ms: int, wake: Callable[[], None]) -> None:
-        self._every_s = every_ms / 1000
+    def __init__(
+        self,
+        most_ms: int,
+        wake: Callable[[], None],
+        *,
+        clock: Seconds = monotonic,
+        used: Seconds = thread_time,
+    ) -> None:
+        self._most_s = most_ms / 1000
         self._wake = wake
-        self._next_s = 0.0
+        self._clock = clock
+        self._used = used
+        self._apart_s = 0.0
+        self._last_s = clock()
+        self._window_s, self._window_used_s = self._last_s, used()
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -27,18 +49,27 @@ class Pace:
 
         When it is not, the turn counts as begun now.
         """
-        now_s = monotonic()
-        wait_s = self._next_s - now_s
+        now_s = self._clock()
+        wait_s = self._last_s + self._apart_s - now_s
         if wait_s > 0 and contacts < UNPACED_CONTACTS:
             if self._timer is None:
                 self._timer = self._loop.call_later(wait_s, self._end)
             return True
-        self._next_s = now_s + self._every_s
+        self._last_s = now_s
+        if now_s - self._window_s >= WINDOW_S:
+            self._adapt(now_s)
         return False
 
     def is_holding(self, contacts: int) -> bool:
         """Returns whether the turn waits already and will be woken: nobody else need wake it."""
         return self._timer is not None and contacts < UNPACED_CONTACTS
+
+    def _adapt(self, now_s: float) -> None:
+        used_s = self._used()
+        share = (used_s - self._window_used_s) / (now_s - self._window_s)
+        self._window_s, self._window_used_s = now_s, used_s
+        part = (share - IDLE_SHARE) / (BUSY_SHARE - IDLE_SHARE)
+        self._apart_s = self._most_s * min(1.0, max(0.0, part))
 
     def _end(self) -> None:
         self._timer = None

@@ -25,9 +25,8 @@ from usher.queue.values import ContactId
 from usher.router.pool import Pool
 from usher.router.service.alarm import Alarm
 from usher.router.service.execution import Execution
-from usher.router.service.feed import Feed
 from usher.router.service.inbox import Entry, Inbox, Submission, no_answer
-from usher.router.service.opening import Opened, load_pool
+from usher.router.service.opening import Opened, feed_of, load_pool
 from usher.router.service.pace import Pace
 from usher.router.service.requests import KnownRequests
 from usher.router.service.settings import Settings
@@ -67,14 +66,7 @@ class Runner:
         self.settings = settings
         self.counters = counters or Counters()
         self.failed = asyncio.Event()
-        self.feed = Feed(
-            opened.published.first_position - 1,
-            opened.pool.ledger.at_ms,
-            batches_max=settings.feed_batches_max,
-            records_max=settings.feed_records_max,
-            subscriptions_max=settings.watches_max,
-        )
-        self.feed.publish(opened.published)  # a watch that saw the end before the restart goes on
+        self.feed = feed_of(opened, settings)
         self._on_fatal = on_fatal
         self._execution = Execution(opened.pool, opened.private, self.counters)
         self._known = KnownRequests(

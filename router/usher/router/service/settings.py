@@ -25,7 +25,7 @@ class SettingsError(Exception):
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All settings, with their defaults.
 
-    `turn_every_ms`: under load commands gather for so long and share a batch and its sync.
+    `turn_every_ms`: a busy server lets commands gather for so long to share a batch and its sync.
     `batch_contacts_max`: contacts executed as one batch. `requests_max`, `requests_kept_ms`: how
     many answers are remembered, and how long. `feed_*`: what is kept for watches that resume.
     `watch_batches_max`: what one slow watch may leave unread. `snapshot_records`,
@@ -39,7 +39,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     roster: str = ""
     clock_rate: Annotated[int, Meta(ge=1, le=10_000)] = 1
     inbox_contacts_max: Count = 10_000
-    turn_every_ms: Annotated[int, Meta(ge=0, le=1_000)] = 5
+    turn_every_ms: Annotated[int, Meta(ge=0, le=1_000)] = 10
     batch_contacts_max: Annotated[int, Meta(ge=1, le=10_000)] = 256
     requests_max: Count = 200_000
     requests_kept_ms: DurationMs = 24 * 3600 * 1000
