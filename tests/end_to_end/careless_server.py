@@ -90,6 +90,10 @@ class CarelessJournal:
         """See Journal.latest_snapshot."""
         return await self._honest.latest_snapshot()
 
+    def sync_times_ms(self) -> list[float]:
+        """See Journal.sync_times_ms."""
+        return self._honest.sync_times_ms()
+
     async def close(self) -> None:
         """See Journal.close."""
         await self._settled()

@@ -185,7 +185,7 @@ async def owners_and_capacity(server: ServerProcess) -> list[str]:
     return found
 
 
-async def list_contacts(server: ServerProcess, states: Iterable[int]) -> list[Any]:
+async def list_contacts(server: ServerProcess, states: Iterable[Any]) -> list[Any]:
     """Returns all contacts in these states, page by page."""
     contacts: list[Any] = []
     async with server.channel() as channel:

@@ -135,7 +135,9 @@ class Caller:
     """Sends commands as raw bytes, so that replies can be compared to the bit."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._calls = {method: channel.unary_unary(_path(method)) for method in REPLIES}
+        self._calls: dict[str, Any] = {
+            method: channel.unary_unary(_path(method)) for method in REPLIES
+        }
 
     async def send(self, deed: Deed) -> None:
         """Sends it and writes down what came of it."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-USHER = (sys.executable, "-m", "usher.router.cli", "serve")
+USHER = (sys.executable, "-m", "usher.router.service.entry", "serve")
 START_LIMIT_S = 30.0
 LOG_TAIL_BYTES = 4_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from usher.queue import events as e
 from usher.queue.applying_legs import (
@@ -31,6 +31,13 @@ from usher.queue.values import (
 
 if TYPE_CHECKING:
     from usher.queue.ledger import Ledger
+
+
+# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_WAITING: Final = ContactState.WAITING
+_ENDED: Final = ContactState.ENDED
+_DONE: Final = LegState.DONE
+_WRAPPING: Final = LegState.WRAPPING
 
 
 def apply_contact(ledger: Ledger, event: e.ContactEvent, at_ms: int) -> None:
@@ -134,7 +141,7 @@ def _arrived(
         facts,
         platform,
         ledger.contacts_seen,
-        ContactState.WAITING,
+        _WAITING,
         at_ms,
         at_ms,
         facts.waited_ms,
@@ -216,7 +223,7 @@ def _end(
     ledger: Ledger, contact: Contact, event: e.EndingEvent, at_ms: int, outcome: Outcome
 ) -> None:
     for leg in contact.legs:
-        if leg.state is LegState.DONE or leg.state is LegState.WRAPPING:
+        if leg.state is _DONE or leg.state is _WRAPPING:
             continue
         if leg.active_ms == NEVER_MS:
             failed = outcome is Outcome.FAILED or outcome is Outcome.NO_SHOW
@@ -229,7 +236,7 @@ def _end(
     if contact.waiting_since_ms != NEVER_MS:
         contact.waited_ms += max(0, at_ms - contact.waiting_since_ms)
         contact.waiting_since_ms = NEVER_MS
-    contact.state = move_contact(contact.state, ContactState.ENDED)
+    contact.state = move_contact(contact.state, _ENDED)
     contact.outcome = outcome
     contact.reason = event.reason
     contact.ended_ms = at_ms

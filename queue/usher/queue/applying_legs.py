@@ -5,7 +5,7 @@ Used by the applying modules only. Copies come in, copies go out; nothing is dec
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from usher.queue.lifecycle import move_leg
 from usher.queue.state import Agent, Contact, Leg, copied
@@ -13,6 +13,12 @@ from usher.queue.values import NEVER_MS, AgentId, LegEnd, LegId, LegState, Prese
 
 if TYPE_CHECKING:
     from usher.queue.ledger import Ledger
+
+
+# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_WRAPPING: Final = LegState.WRAPPING
+_DONE: Final = LegState.DONE
+_DRAINING: Final = Presence.DRAINING
 
 
 class BrokenLedger(RuntimeError):
@@ -41,7 +47,7 @@ def change_leg(ledger: Ledger, contact: Contact, old: Leg, new: Leg) -> None:
 def wrap_leg(ledger: Ledger, contact: Contact, leg: Leg, at_ms: int, until_ms: int) -> None:
     """Moves an active or held leg to wrap-up until `until_ms`; its end will be `completed`."""
     wrapping = _off_hold(leg, at_ms)
-    wrapping.state = move_leg(leg.state, LegState.WRAPPING)
+    wrapping.state = move_leg(leg.state, _WRAPPING)
     wrapping.wrapping_ms = at_ms
     wrapping.due_ms = until_ms
     wrapping.grace_due_ms = NEVER_MS
@@ -57,7 +63,7 @@ def wrap_leg(ledger: Ledger, contact: Contact, leg: Leg, at_ms: int, until_ms: i
 def end_leg(ledger: Ledger, contact: Contact, leg: Leg, at_ms: int, end: LegEnd) -> None:
     """Ends a leg on a contact's copy and frees its agent; one never active leaves the contact."""
     done = _off_hold(leg, at_ms)
-    done.state = move_leg(leg.state, LegState.DONE)
+    done.state = move_leg(leg.state, _DONE)
     done.ended_ms = at_ms
     done.end = end
     done.grace_due_ms = NEVER_MS
@@ -75,11 +81,11 @@ def _free(ledger: Ledger, leg: Leg, at_ms: int, was_active: bool) -> None:
     agent = agent_copy(ledger, leg.agent_id)
     agent.legs.pop(leg.leg_id, None)
     agent.units_used -= leg.units
-    if leg.state is not LegState.WRAPPING:
+    if leg.state is not _WRAPPING:
         _count_down(agent, leg)
     if was_active and not agent.legs:
         agent.idle_since_ms = at_ms
-    if agent.presence is Presence.DRAINING and not agent.legs:
+    if agent.presence is _DRAINING and not agent.legs:
         agent.presence = Presence.OFFLINE
         agent.presence_since_ms = at_ms
     ledger.put_agent(agent)
@@ -104,8 +110,8 @@ def _off_hold(leg: Leg, at_ms: int) -> Leg:
 def agent_copy(ledger: Ledger, agent_id: AgentId) -> Agent:
     """Returns a copy of the agent's record whose tables may be changed too."""
     agent = copied(ledger.agents[agent_id])
-    agent.legs = dict(agent.legs)
-    agent.channel_legs = dict(agent.channel_legs)
+    agent.legs = agent.legs.copy()
+    agent.channel_legs = agent.channel_legs.copy()
     return agent
 
 

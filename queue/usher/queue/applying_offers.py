@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from usher.queue.applying_legs import agent_copy, begin_leg, change_leg, end_leg, leg_of
 from usher.queue.events import (
@@ -26,6 +26,13 @@ from usher.queue.values import (
 
 if TYPE_CHECKING:
     from usher.queue.ledger import Ledger
+
+
+# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_OWNER: Final = LegRole.OWNER
+_OFFERED: Final = LegState.OFFERED
+_ACTIVE: Final = LegState.ACTIVE
+_ENGAGED: Final = ContactState.ENGAGED
 
 
 def apply_offer(ledger: Ledger, event: OfferEvent, at_ms: int) -> None:
@@ -60,8 +67,8 @@ def _make(ledger: Ledger, contact: Contact, event: OfferMade, at_ms: int) -> Non
         event.contact_id,
         event.agent_id,
         contact.facts.channel,
-        LegRole.OWNER,
-        LegState.OFFERED,
+        _OWNER,
+        _OFFERED,
         event.price,
         event.wrap_up_price,
         event.due_ms,
@@ -80,12 +87,12 @@ def _accept(ledger: Ledger, contact: Contact, event: OfferAccepted, at_ms: int) 
     new.state = event.state
     new.due_ms = event.due_ms
     new.joined_ms = at_ms
-    if event.state is LegState.ACTIVE:
+    if event.state is _ACTIVE:
         begin_talk(contact, new, at_ms)
     else:
         ledger.deadlines.add_leg(new)
     change_leg(ledger, contact, old, new)
-    contact.state = move_contact(contact.state, ContactState.ENGAGED)
+    contact.state = move_contact(contact.state, _ENGAGED)
     if ledger.agents[old.agent_id].missed:
         agent = agent_copy(ledger, old.agent_id)
         agent.missed = {name: n for name, n in agent.missed.items() if name != old.channel}
@@ -94,7 +101,7 @@ def _accept(ledger: Ledger, contact: Contact, event: OfferAccepted, at_ms: int) 
 
 def begin_talk(contact: Contact, leg: Leg, at_ms: int) -> None:
     """The leg's copy is active from now: on the contact's copy the wait ends."""
-    leg.state = LegState.ACTIVE
+    leg.state = _ACTIVE
     leg.active_ms = at_ms
     if leg.joined_ms == NEVER_MS:
         leg.joined_ms = at_ms

@@ -29,8 +29,19 @@ class Record(Struct, frozen=True, array_like=True, gc=False):
     request_id: str = ""
 
 
+class ReplayRecord(Struct, frozen=True, array_like=True, gc=False):
+    """A record as replay needs it: what was asked is left encoded, it is not looked at."""
+
+    position: int
+    at_ms: int
+    command: msgspec.Raw
+    events: tuple[AnyEvent, ...]
+    request_id: str = ""
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[Record])
+_REPLAY_DECODER = msgspec.msgpack.Decoder(list[ReplayRecord])
 
 
 def encode_records(records: Sequence[Record]) -> bytes:
@@ -44,8 +55,18 @@ def decode_records(version: int, body: bytes) -> list[Record]:
     Raises UnknownRecordVersion for a format this Usher does not know, msgspec.DecodeError for bytes
     that are not of the format.
     """
+    _check_version(version)
+    return _DECODER.decode(body)
+
+
+def decode_for_replay(version: int, body: bytes) -> list[ReplayRecord]:
+    """Returns what of the records is applied; raises as `decode_records` does."""
+    _check_version(version)
+    return _REPLAY_DECODER.decode(body)
+
+
+def _check_version(version: int) -> None:
     if version != RECORD_VERSION:
         raise UnknownRecordVersion(
             f"records of version {version}: this Usher reads version {RECORD_VERSION} only"
         )
-    return _DECODER.decode(body)

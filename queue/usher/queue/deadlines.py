@@ -7,7 +7,7 @@ The heap is derived from the records and is part of no snapshot.
 
 import heapq
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from usher.queue.state import Contact, Leg
 from usher.queue.values import NEVER_MS, AgentId, ContactId, ContactState, LegId, LegState
@@ -20,6 +20,12 @@ class Due(IntEnum):
     GRACE = 1
     PAUSE = 2
     RETIREMENT = 3
+
+
+# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_OFFERED: Final = LegState.OFFERED
+_JOINING: Final = LegState.JOINING
+_WRAPPING: Final = LegState.WRAPPING
 
 
 class Deadline(NamedTuple):
@@ -134,4 +140,4 @@ def _leg_stands(leg: Leg, entry: Deadline) -> bool:
 
 def _leg_has_due(leg: Leg) -> bool:
     state = leg.state
-    return state is LegState.OFFERED or state is LegState.JOINING or state is LegState.WRAPPING
+    return state is _OFFERED or state is _JOINING or state is _WRAPPING

@@ -123,9 +123,9 @@ class Ledger:
         if outage_ms == 0:
             return
         for contact in list(self.contacts.values()):
-            if all([leg.state is LegState.DONE for leg in contact.legs]):
+            if all(leg.state is LegState.DONE for leg in contact.legs):
                 continue  # most have ended: nothing of theirs is due but their retirement
-            legs = tuple(_moved(leg, outage_ms) for leg in contact.legs)
+            legs = tuple(moved_leg(leg, outage_ms) for leg in contact.legs)
             if any(new is not old for new, old in zip(legs, contact.legs, strict=True)):
                 moved = copied(contact, legs=legs)
                 if contact.retire_ms != NEVER_MS:  # not before the last wrap-up of its legs
@@ -176,7 +176,7 @@ _FAMILIES: dict[type, Callable[..., None]] = {
 _CANONICAL = msgspec.msgpack.Encoder(order="deterministic")
 
 
-def _moved(leg: Leg, outage_ms: int) -> Leg:
+def moved_leg(leg: Leg, outage_ms: int) -> Leg:
     """Returns the leg with lease and grace moved on by the outage, at most by their own terms."""
     starts = {
         LegState.OFFERED: leg.offered_ms,

@@ -4,7 +4,7 @@ A record in the ledger is never changed in place: `apply` copies it, changes the
 in its place. So whoever holds a record (a snapshot, a feed, a reply) holds one moment of it.
 """
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct, field
 
@@ -23,6 +23,11 @@ from usher.queue.values import (
     Outcome,
     Presence,
 )
+
+# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_OWNER: Final = LegRole.OWNER
+_WRAPPING: Final = LegState.WRAPPING
+_DONE: Final = LegState.DONE
 
 
 class Leg(Struct, array_like=True, gc=False):
@@ -58,19 +63,16 @@ class Leg(Struct, array_like=True, gc=False):
     @property
     def units(self) -> int:
         """Returns the units it costs its agent now."""
-        if self.state is LegState.WRAPPING:
+        state = self.state
+        if state is _WRAPPING:
             return self.wrap_up_price
-        return 0 if self.state is LegState.DONE else self.price
+        return 0 if state is _DONE else self.price
 
     @property
     def owns(self) -> bool:
         """Returns whether it is a live owner leg (identity tests: hashing an Enum is slow)."""
         state = self.state
-        return (
-            state is not LegState.WRAPPING
-            and state is not LegState.DONE
-            and self.role is LegRole.OWNER
-        )
+        return state is not _WRAPPING and state is not _DONE and self.role is _OWNER
 
 
 class Contact(Struct, array_like=True, gc=False):
@@ -157,6 +159,7 @@ class Agent(Struct, array_like=True, gc=False):
 def copied(record: RecordType, /, **changes: Any) -> RecordType:
     """Returns a copy of the record with the changes; the record stays as it was."""
     copy = record.__copy__()  # type: ignore[attr-defined]
-    for name, value in changes.items():
-        setattr(copy, name, value)
+    if changes:
+        for name, value in changes.items():
+            setattr(copy, name, value)
     return copy  # type: ignore[no-any-return]

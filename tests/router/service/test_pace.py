@@ -1,4 +1,4 @@
-"""The pace of turns: at once with time to spare, apart when busy, never held when very many wait."""
+"""The pace of turns: at once with time to spare, apart when busy, never held when many wait."""
 
 import asyncio
 from collections.abc import Callable

@@ -172,10 +172,16 @@ def read_batches(connection: apsw.Connection, link: Link) -> tuple[list[StoredBa
 
 def _checked_batch(row: list[object], checksum: object, link: Link) -> StoredBatch:
     last_position, last_checksum = link
-    try:
-        batch = msgspec.convert(dict(zip(_BATCH_FIELDS, row, strict=True)), StoredBatch)
-    except msgspec.ValidationError as error:
-        raise JournalCorrupt(f"a batch is not readable: {error}", last_position) from error
+    version, position, count, at_ms, body = row
+    if not (
+        isinstance(version, int)  # plain tests: a restart makes them a hundred thousand times
+        and isinstance(position, int)
+        and isinstance(count, int)
+        and isinstance(at_ms, int)
+        and isinstance(body, bytes)
+    ):
+        raise JournalCorrupt("a batch is not readable", last_position)
+    batch = StoredBatch(version, position, count, at_ms, body)
     if batch.count < 1 or batch.position - batch.count != last_position:
         reason = f"the next batch has {batch.count} records and ends at {batch.position}"
         raise JournalCorrupt(reason, last_position)
@@ -183,9 +189,6 @@ def _checked_batch(row: list[object], checksum: object, link: Link) -> StoredBat
         reason = f"the checksum of the batch that ends at {batch.position} does not hold"
         raise JournalCorrupt(reason, last_position)
     return batch
-
-
-_BATCH_FIELDS = ("version", "position", "count", "at_ms", "body")
 
 
 def read_all_requests(connection: apsw.Connection) -> list[RememberedRequest]:

@@ -1,4 +1,4 @@
-"""The pace of turns: a busy server lets commands gather for a moment and share a batch and its sync.
+"""The pace of turns: a busy server lets commands gather, to share a batch and its sync.
 
     share of a core that the loop's thread used lately      turns lie apart by
     up to 30%                                                nothing: each begins at once
