@@ -14,7 +14,7 @@ from usher.queue.applying_legs import (
 )
 from usher.queue.applying_offers import begin_talk, pause
 from usher.queue.lifecycle import move_contact
-from usher.queue.state import Contact, Leg, copied
+from usher.queue.state import Contact, Leg, copied, duplicate
 from usher.queue.values import (
     NEVER_MS,
     AgentId,
@@ -52,7 +52,7 @@ def apply_contact(ledger: Ledger, event: e.ContactEvent, at_ms: int) -> None:
                 del ledger.contacts[contact_id]
             ledger.touched.retired.extend(contact_ids)
         case _:
-            contact = copied(ledger.contacts[event.contact_id])
+            contact = duplicate(ledger.contacts[event.contact_id])
             _change(ledger, contact, event, at_ms)
             ledger.put_contact(contact)
 
@@ -72,24 +72,12 @@ _Change = (
 
 def _change(ledger: Ledger, contact: Contact, event: _Change, at_ms: int) -> None:
     match event:
-        case e.ContactCompleted(disposition=disposition, resolved=resolved):
-            contact.disposition = disposition
-            contact.resolved = resolved
-            _end(ledger, contact, event, at_ms, Outcome.COMPLETED)
+        case e.ContactEnding():
+            _end(ledger, contact, event, at_ms)
         case e.WrapUpFinished(leg_id=leg_id):
             end_leg(ledger, contact, leg_of(contact, leg_id), at_ms, LegEnd.COMPLETED)
         case e.ContactConnected():
             _connect(ledger, contact, event, at_ms)
-        case e.ContactAbandoned():
-            _end(ledger, contact, event, at_ms, Outcome.ABANDONED)
-        case e.ContactCancelled():
-            _end(ledger, contact, event, at_ms, Outcome.CANCELLED)
-        case e.ContactLost():
-            _end(ledger, contact, event, at_ms, Outcome.LOST)
-        case e.ContactFailed():
-            _end(ledger, contact, event, at_ms, Outcome.FAILED)
-        case e.ContactNoShow():
-            _end(ledger, contact, event, at_ms, Outcome.NO_SHOW)
         case _:
             _change_leg_or_facts(ledger, contact, event, at_ms)
 
@@ -219,9 +207,21 @@ def _in_queue(facts: ContactFacts, queue: QueueName) -> ContactFacts:
     )
 
 
-def _end(
-    ledger: Ledger, contact: Contact, event: e.EndingEvent, at_ms: int, outcome: Outcome
-) -> None:
+_OUTCOMES: Final[dict[type, Outcome]] = {
+    e.ContactCompleted: Outcome.COMPLETED,
+    e.ContactAbandoned: Outcome.ABANDONED,
+    e.ContactCancelled: Outcome.CANCELLED,
+    e.ContactLost: Outcome.LOST,
+    e.ContactFailed: Outcome.FAILED,
+    e.ContactNoShow: Outcome.NO_SHOW,
+}
+
+
+def _end(ledger: Ledger, contact: Contact, event: e.EndingEvent, at_ms: int) -> None:
+    outcome = _OUTCOMES[type(event)]
+    if isinstance(event, e.ContactCompleted):
+        contact.disposition = event.disposition
+        contact.resolved = event.resolved
     for leg in contact.legs:
         if leg.state is _DONE or leg.state is _WRAPPING:
             continue

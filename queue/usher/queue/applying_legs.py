@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from usher.queue.lifecycle import move_leg
-from usher.queue.state import Agent, Contact, Leg, copied
+from usher.queue.state import Agent, Contact, Leg, duplicate
 from usher.queue.values import NEVER_MS, AgentId, LegEnd, LegId, LegState, Presence
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ def begin_leg(ledger: Ledger, contact: Contact, leg: Leg) -> None:
 def change_leg(ledger: Ledger, contact: Contact, old: Leg, new: Leg) -> None:
     """Puts a changed leg in the old one's place on a contact's copy (no end, no wrap-up)."""
     move_leg(old.state, new.state)
-    contact.legs = tuple(new if leg is old else leg for leg in contact.legs)
+    if len(contact.legs) == 1:
+        contact.legs = (new,)
+    else:
+        contact.legs = tuple(new if leg is old else leg for leg in contact.legs)
     ledger.touched.legs[new.leg_id] = new
 
 
@@ -100,7 +103,7 @@ def _count_down(agent: Agent, leg: Leg) -> None:
 
 
 def _off_hold(leg: Leg, at_ms: int) -> Leg:
-    copy = copied(leg)
+    copy = duplicate(leg)
     if leg.held_since_ms != NEVER_MS:
         copy.hold_ms += at_ms - leg.held_since_ms
         copy.held_since_ms = NEVER_MS
@@ -109,7 +112,7 @@ def _off_hold(leg: Leg, at_ms: int) -> Leg:
 
 def agent_copy(ledger: Ledger, agent_id: AgentId) -> Agent:
     """Returns a copy of the agent's record whose tables may be changed too."""
-    agent = copied(ledger.agents[agent_id])
+    agent = duplicate(ledger.agents[agent_id])
     agent.legs = agent.legs.copy()
     agent.channel_legs = agent.channel_legs.copy()
     return agent

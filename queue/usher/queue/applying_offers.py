@@ -14,7 +14,7 @@ from usher.queue.events import (
     OfferWithdrawn,
 )
 from usher.queue.lifecycle import move_contact
-from usher.queue.state import Contact, Leg, copied
+from usher.queue.state import Contact, Leg, duplicate
 from usher.queue.values import (
     NEVER_MS,
     AgentId,
@@ -37,7 +37,7 @@ _ENGAGED: Final = ContactState.ENGAGED
 
 def apply_offer(ledger: Ledger, event: OfferEvent, at_ms: int) -> None:
     """Applies one event of an offer."""
-    contact = copied(ledger.contacts[event.contact_id])
+    contact = duplicate(ledger.contacts[event.contact_id])
     match event:
         case OfferMade():
             _make(ledger, contact, event, at_ms)
@@ -83,7 +83,7 @@ def _make(ledger: Ledger, contact: Contact, event: OfferMade, at_ms: int) -> Non
 
 def _accept(ledger: Ledger, contact: Contact, event: OfferAccepted, at_ms: int) -> None:
     old = leg_of(contact, event.leg_id)
-    new = copied(old)
+    new = duplicate(old)
     new.state = event.state
     new.due_ms = event.due_ms
     new.joined_ms = at_ms

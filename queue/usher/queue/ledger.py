@@ -6,7 +6,7 @@ It reads no policy and decides nothing: every figure stands in the event. The sa
 same order give the same ledger, live, on replay, and after snapshot and tail (`state_hash`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import assert_never, get_args
@@ -68,6 +68,13 @@ class Ledger:
     def apply(self, event: AnyEvent, at_ms: int) -> None:
         """Applies one event of the record at `position` + 1."""
         _FAMILIES[type(event)](self, event, at_ms)
+
+    def replay(self, events: Sequence[AnyEvent], at_ms: int) -> None:
+        """Applies a whole record that is read back: `recent_*` is not kept, all else as live."""
+        for event in events:
+            _FAMILIES[type(event)](self, event, at_ms)
+        self.position += 1
+        self.at_ms = at_ms
 
     def close_record(self, at_ms: int) -> None:
         """Ends a record: all its events are applied."""
@@ -142,6 +149,8 @@ class Ledger:
         try:
             yield
         finally:
+            self.recent_contacts.clear()
+            self.recent_agents.clear()
             self.deadlines = Deadlines(self.contacts)
             for contact in self.contacts.values():
                 self.deadlines.add_all(contact)

@@ -1,6 +1,7 @@
 """Decides how contacts come in and their facts change: enqueue, start, update, sync."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from usher.queue.commands import (
     EnqueueContact,
@@ -47,21 +48,23 @@ from usher.router.lookups import (
     retire_at_ms,
     wrap_until_ms,
 )
-from usher.router.matching import Matcher
 from usher.router.offers import price_of, withdraw_what_no_longer_fits
+
+if TYPE_CHECKING:
+    from usher.router.matching import Matcher
 
 BATCH_MAX = 1000
 
 
 def enqueue_contact(
-    ledger: Ledger, matcher: Matcher, command: EnqueueContact, at_ms: int
+    ledger: Ledger, matcher: "Matcher", command: EnqueueContact, at_ms: int
 ) -> tuple[AnyEvent, ...]:
     """Returns the arrival of one contact; raises what `_check_arrivals` raises."""
     return _enqueue(ledger, matcher, command.actor, (command.contact,), at_ms)
 
 
 def enqueue_contacts(
-    ledger: Ledger, matcher: Matcher, command: EnqueueContacts, at_ms: int
+    ledger: Ledger, matcher: "Matcher", command: EnqueueContacts, at_ms: int
 ) -> tuple[AnyEvent, ...]:
     """Returns the arrival of all contacts, or raises: all or none."""
     if not 1 <= len(command.contacts) <= BATCH_MAX:
@@ -70,7 +73,7 @@ def enqueue_contacts(
 
 
 def _enqueue(
-    ledger: Ledger, matcher: Matcher, actor: Actor, contacts: tuple[NewContact, ...], at_ms: int
+    ledger: Ledger, matcher: "Matcher", actor: Actor, contacts: tuple[NewContact, ...], at_ms: int
 ) -> tuple[AnyEvent, ...]:
     _check_room(ledger, len(contacts))
     seen: set[ContactId] = set()
@@ -129,7 +132,7 @@ def _check_queue(ledger: Ledger, facts: ContactFacts) -> None:
 
 
 def _check_most_waiting(
-    ledger: Ledger, matcher: Matcher, contacts: tuple[NewContact, ...], at_ms: int
+    ledger: Ledger, matcher: "Matcher", contacts: tuple[NewContact, ...], at_ms: int
 ) -> None:
     """Raises QueueFull where a queue would hold more waiting than its policy allows.
 

@@ -1,5 +1,7 @@
 """Decides offers: making them from pairs, accept, decline, and withdrawing what no longer fits."""
 
+from typing import TYPE_CHECKING
+
 from usher.queue.commands import AcceptOffer, DeclineOffer
 from usher.queue.errors import ContactEnded, NotYourOffer, OfferGone, UnknownLeg
 from usher.queue.events import (
@@ -27,10 +29,12 @@ from usher.router.lookups import (
     pause_until_ms,
     policy_of,
 )
-from usher.router.matching import Pair
+
+if TYPE_CHECKING:
+    from usher.router.matching import Pair
 
 
-def make_offers(ledger: Ledger, pairs: list[Pair], at_ms: int) -> tuple[AnyEvent, ...]:
+def make_offers(ledger: Ledger, pairs: "list[Pair]", at_ms: int) -> tuple[AnyEvent, ...]:
     """Returns an offer per pair, accepted at once where the channel says so."""
     version = policy_of(ledger).version
     events: list[AnyEvent] = []

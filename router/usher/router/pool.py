@@ -8,7 +8,7 @@ before anything that depends on it leaves. The same records give the same state 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from usher.queue import commands as c
 from usher.queue.events import AnyEvent
@@ -16,8 +16,10 @@ from usher.queue.ledger import Ledger, Touched
 from usher.queue.values import ContactId
 from usher.router import arrivals, configuration, engagement, expiry, offers, presence
 from usher.router.lookups import NotConfigured
-from usher.router.matching import Matcher
 from usher.router.snapshots import PoolSnapshot, read_pieces
+
+if TYPE_CHECKING:
+    from usher.router.matching import Matcher
 
 _CONFIGURING = (c.OpenPool, c.SetPolicy, c.SetRoster)
 _AGENT_COMMANDS = (
@@ -68,6 +70,11 @@ class Pool:
                 self._matched = False
         ledger.close_record(at_ms)
 
+    def replay(self, events: Sequence[AnyEvent], at_ms: int) -> None:
+        """Applies one record of a journal that is read back: as `apply`, for nobody who matches."""
+        self._matcher = None
+        self.ledger.replay(events, at_ms)
+
     def take_changes(self) -> Touched:
         """Returns the records touched since the last call, each as it is now."""
         return self.ledger.take_touched()
@@ -84,12 +91,14 @@ class Pool:
         return self.matcher.needs_match
 
     @property
-    def matcher(self) -> Matcher:
+    def matcher(self) -> "Matcher":
         """Returns the compiled policy and roster with columns of the present state (a cache)."""
         if self._matcher is None:
             policy, roster = self.ledger.policy, self.ledger.roster
             if policy is None or roster is None:
                 raise NotConfigured("the pool has no policy and roster yet")
+            from usher.router.matching import Matcher  # NumPy: a restart serves before that
+
             self._matcher = Matcher(policy, roster)
             self._matcher.load(self.ledger.contacts, self.ledger.agents)
         return self._matcher

@@ -532,7 +532,11 @@ capacities = st.builds(
     st.integers(10, 10_000),
     st.dictionaries(
         channel_names,
-        st.builds(ChannelCapacity, st.integers(0, 10), st.integers(1, 1000), st.integers(0, 10)),
+        st.integers(0, 10).flatmap(
+            lambda price: st.builds(
+                ChannelCapacity, st.just(price), st.integers(1, 1000), st.integers(0, price)
+            )
+        ),
         min_size=1,
         max_size=3,
     ),

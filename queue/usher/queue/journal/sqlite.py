@@ -117,14 +117,22 @@ class SqliteJournal:
         """See Journal.read."""
         target = self.position
         link = await self._read(partial(rows.find_link, incarnation=self.incarnation, after=after))
-        while True:
-            batches, link = await self._read(partial(rows.read_batches, link=link))
-            for batch in batches:
-                yield batch
-            if not batches:
-                break
+        coming = self._read_ahead(link)
+        try:
+            while True:
+                batches, link = await coming
+                if not batches:
+                    break
+                coming = self._read_ahead(link)  # read while the caller works on these
+                for batch in batches:
+                    yield batch
+        finally:
+            coming.cancel()
         if link[0] < target:
             raise JournalCorrupt(f"the batches up to {target} are missing", link[0])
+
+    def _read_ahead(self, link: rows.Link) -> "asyncio.Task[tuple[list[StoredBatch], rows.Link]]":
+        return asyncio.ensure_future(self._read(partial(rows.read_batches, link=link)))
 
     async def request(self, request_id: str) -> RememberedRequest | None:
         """See Journal.request."""

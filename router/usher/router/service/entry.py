@@ -69,9 +69,7 @@ def _serve(settings: "Settings", *, reflection: bool) -> int:
     from usher.queue.errors import Refused
     from usher.queue.journal.contract import JournalError
     from usher.router.service import server
-    from usher.router.service.telemetry import configure_logging
 
-    configure_logging(settings.log_format, settings.log_level)
     policy, roster = _read_rules(settings.policy, settings.roster)
     try:
         return server.run(settings, policy, roster, reflection=reflection, on_ready=_say_ready)

@@ -8,8 +8,6 @@ the journal or who waits for an outcome."""
 
 import secrets
 
-import structlog
-
 from usher.queue.codec import Record
 from usher.queue.commands import (
     AnyCommand,
@@ -27,7 +25,7 @@ from usher.router.pool import Pool
 from usher.router.service.feed import Published
 from usher.router.service.inbox import Entry
 from usher.router.service.stage import Stage
-from usher.router.service.telemetry import Counters, told
+from usher.router.service.telemetry import Counters, logger, told
 from usher.router.service.unavailable import CommandFailed
 
 EXPIRY_PASSES_MAX = 64  # in one batch; what is left is due again at once
@@ -49,7 +47,6 @@ class Execution:
         self._policy: Policy | None = None
         self._limited: frozenset[QueueName] = frozenset()
         self._told: set[str] = set()
-        self._log = structlog.get_logger()
 
     def turn(self, entries: list[Entry], at_ms: int, stage: Stage) -> None:
         """Executes the entries as one batch at `at_ms` into the stage.
@@ -124,7 +121,7 @@ class Execution:
         self.expiry_stuck = True
         if "expiry_stuck" not in self._told:
             self._told.add("expiry_stuck")
-            self._log.error("expiry_stuck", at_ms=due_ms)
+            logger().error("expiry_stuck", at_ms=due_ms)
 
     def _match(self, at_ms: int, stage: Stage) -> None:
         if self.pool.needs_match:
@@ -192,7 +189,7 @@ class Execution:
         place = f"{name} {keys['error']} {keys['trace']}"
         if place not in self._told:
             self._told.add(place)
-            self._log.error("command_failed", command=name, incident=incident, **keys)
+            logger().error("command_failed", command=name, incident=incident, **keys)
         else:
-            self._log.error("command_failed", command=name, incident=incident)
+            logger().error("command_failed", command=name, incident=incident)
         return CommandFailed(incident)

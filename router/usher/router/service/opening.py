@@ -27,7 +27,7 @@ from usher.queue.journal.contract import (
     StoredBatch,
 )
 from usher.queue.rules import Policy, Roster
-from usher.queue.values import SYSTEM, ContactId
+from usher.queue.values import SYSTEM, ContactId, ContactState
 from usher.router.pool import Pool
 from usher.router.service.clock import Clock
 from usher.router.service.feed import Feed, Published
@@ -81,7 +81,9 @@ async def load_pool(journal: Journal) -> Loaded:
     if pool.position != journal.position:
         raise JournalCorrupt(f"records end before {journal.position}", pool.position)
     requests = {name: (position, at) for name, position, at in await journal.request_ids()}
-    kept = await journal.private(list(pool.ledger.contacts))
+    contacts = pool.ledger.contacts.values()
+    live = [each.contact_id for each in contacts if each.state is not ContactState.ENDED]
+    kept = await journal.private(live)
     private = {ContactId(name): content for name, content in kept.items()}
     return Loaded(pool, requests, private, replayed)
 
@@ -171,15 +173,16 @@ def _replay(pool: Pool, stored: StoredBatch) -> int:
         raise JournalVersionUnknown(stored.version, stored.position) from error
     except msgspec.MsgspecError as error:
         raise JournalCorrupt(f"batch {stored.position} does not decode", pool.position) from error
-    replayed = 0
+    first = position = pool.position
+    replay = pool.replay
     for record in records:
-        if record.position <= pool.position:
+        if record.position <= position:
             continue
-        if record.position != pool.position + 1:
+        position += 1
+        if record.position != position:
             raise JournalCorrupt(f"record {record.position} comes next", pool.position)
-        pool.apply(record.events, record.at_ms)
-        replayed += 1
-    return replayed
+        replay(record.events, record.at_ms)
+    return position - first
 
 
 def _same_policy(old: Policy | None, new: Policy) -> bool:

@@ -17,8 +17,6 @@ from contextlib import suppress
 from time import monotonic
 from typing import TypeVar
 
-import structlog
-
 from usher.queue.errors import Refused
 from usher.queue.journal.contract import Journal, JournalError, JournalFull
 from usher.queue.values import ContactId
@@ -32,7 +30,7 @@ from usher.router.service.requests import KnownRequests
 from usher.router.service.settings import Settings
 from usher.router.service.snapshots import Snapshots
 from usher.router.service.stage import Stage
-from usher.router.service.telemetry import Counters, told
+from usher.router.service.telemetry import Counters, logger, told
 from usher.router.service.unavailable import (
     CommandFailed,
     Draining,
@@ -86,7 +84,6 @@ class Runner:
         self._alarm = Alarm(opened.clock, self._wake.set)
         last_snapshot = opened.pool.position - opened.replayed
         self._snapshots = Snapshots(journal, settings, last_snapshot, self._fail)
-        self._log = structlog.get_logger()
 
     @property
     def pool(self) -> Pool:
@@ -312,7 +309,7 @@ class Runner:
     async def _roll_back(self, stage: Stage) -> None:
         """The disk is full: nothing of this stage and of what was executed on it has happened."""
         self.counters.journal_full += 1
-        self._log.error("journal_full", position=stage.first, records=len(stage.records))
+        logger().error("journal_full", position=stage.first, records=len(stage.records))
         self._restoring = stage.readers + self._stage.readers
         self._pause_until_s = self._loop.time() + self.settings.journal_full_pause_ms / 1000
         self._give_up([*stage.entries(), *self._stage.entries(), *self._inbox.take_all()])
@@ -350,7 +347,7 @@ class Runner:
             return
         self.failed.set()
         reason = str(error) if isinstance(error, JournalError) else None  # holds nothing personal
-        self._log.critical("pool_failed", position=self.feed.position, reason=reason, **told(error))
+        logger().critical("pool_failed", position=self.feed.position, reason=reason, **told(error))
         for task in self._tasks:
             if task is not asyncio.current_task():
                 task.cancel()

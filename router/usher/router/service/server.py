@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Final
 
 import grpc
-import structlog
 
 from usher.queue.journal.contract import Journal
 from usher.queue.journal.memory import MemoryJournal
@@ -36,7 +35,7 @@ from usher.router.service.rpc import BATCH_BYTES_MAX, Gate
 from usher.router.service.runner import Runner
 from usher.router.service.served import MAIN, Pools, ServedPool
 from usher.router.service.settings import Settings
-from usher.router.service.telemetry import log_loop_error
+from usher.router.service.telemetry import configure_logging, log_loop_error, logger
 
 IN_MEMORY: Final = ":memory:"
 JOURNAL_FILE: Final = "main.journal"
@@ -86,7 +85,7 @@ class Server:
         if self._drained:
             return
         self._drained = True
-        structlog.get_logger().info("draining", position=self.runner.pool.position)
+        logger().info("draining", position=self.runner.pool.position)
         await self._health.draining()
         self._pools.drain()
         await self._pool.leases.stop()
@@ -94,7 +93,7 @@ class Server:
             async with asyncio.timeout(self.runner.settings.drain_ms / 1000):
                 await self.runner.drain()
         except TimeoutError:
-            structlog.get_logger().warning("drain_cut_short", position=self.runner.feed.position)
+            logger().warning("drain_cut_short", position=self.runner.feed.position)
         await self.runner.close()
         await self._answer_the_line()
         await self._grpc_server.stop(STOP_GRACE_S)
@@ -233,6 +232,7 @@ async def serve(
         loop.add_signal_handler(number, asked_to_stop.set)
     async with running_server(settings, policy, roster, reflection=reflection) as server:
         gc.enable()
+        configure_logging(settings.log_format, settings.log_level)
         _tell(server, settings)
         if on_ready is not None:
             on_ready(server.address)
@@ -243,13 +243,13 @@ async def serve(
         watchdog = _exit_after(settings.drain_ms / 1000 + WATCHDOG_S)
         await server.drain()
     watchdog.cancel()
-    structlog.get_logger().info("stopped")
+    logger().info("stopped")
     return 0
 
 
 def _tell(server: Server, settings: Settings) -> None:
     """Logs what is served, and how safely."""
-    pool, journal, log = server.runner.pool, server.runner.journal, structlog.get_logger()
+    pool, journal, log = server.runner.pool, server.runner.journal, logger()
     usher_version, numpy_version, scipy_version = pool.ledger.versions
     log.info(
         "serving",

@@ -7,11 +7,10 @@ piece, each made when its turn comes. It must not know what a snapshot holds.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-import structlog
-
 from usher.queue.journal.contract import Journal, JournalFull
 from usher.router.pool import Pool
 from usher.router.service.settings import Settings
+from usher.router.service.telemetry import logger
 from usher.router.snapshots import SNAPSHOT_VERSION, PoolSnapshot
 
 
@@ -34,7 +33,6 @@ class Snapshots:
         self._last_s = self._loop.time()
         self._taken: tuple[int, PoolSnapshot] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger()
 
     def look(self, pool: Pool) -> None:
         """Takes a snapshot if one is due and none is under way."""
@@ -62,10 +60,10 @@ class Snapshots:
         try:
             await self._journal.write_snapshot(position, SNAPSHOT_VERSION, _one_by_one(snapshot))
         except JournalFull:
-            self._log.error("snapshot_without_room", position=position)
+            logger().error("snapshot_without_room", position=position)
             return
         duration_ms = int((self._loop.time() - began_s) * 1000)
-        self._log.info("snapshot_written", position=position, duration_ms=duration_ms)
+        logger().info("snapshot_written", position=position, duration_ms=duration_ms)
 
     async def finish(self) -> None:
         """Returns when nothing is under way."""

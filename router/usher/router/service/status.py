@@ -10,7 +10,6 @@ from typing import Final, NoReturn
 from uuid import uuid4
 
 import grpc
-import structlog
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as details
@@ -18,7 +17,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from usher.queue.errors import Exhausted, Exists, Invalid, NotFound, Refused, WrongState
-from usher.router.service.telemetry import told
+from usher.router.service.telemetry import logger, told
 from usher.router.service.unavailable import (
     CommandFailed,
     Draining,
@@ -152,7 +151,7 @@ def _more_details(error: Refused | NotServed, code: grpc.StatusCode) -> Iterator
 
 def _incident_status(error: Exception, method: str) -> status_pb2.Status:
     incident = uuid4().hex[:12]
-    structlog.get_logger().error("call_failed", incident=incident, method=method, **told(error))
+    logger().error("call_failed", incident=incident, method=method, **told(error))
     info = details.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"incident": incident})
     return status_pb2.Status(
         code=Code.INTERNAL.value[0],

@@ -15,7 +15,6 @@ from collections import Counter, deque
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
-import structlog
 from msgspec import Struct
 
 KEYS = frozenset(
@@ -53,10 +52,19 @@ def allow_listed(_logger: object, _method: str, event: EventDict) -> EventDict:
     return kept
 
 
+def logger() -> Any:
+    """Returns structlog's logger. Imported with the first line: a restart serves before that."""
+    import structlog
+
+    return structlog.get_logger()
+
+
 def configure_logging(
     form: str = "console", level: str = "info", out: TextIO | None = None
 ) -> None:
     """Sets up structlog: `form` is json (a line each) or console; `out` None = stderr."""
+    import structlog
+
     stream = out or sys.stderr
     renderer: Any = (
         structlog.processors.JSONRenderer()
@@ -89,7 +97,7 @@ def log_loop_error(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any])
     """Logs what asyncio would print with its message (for `loop.set_exception_handler`)."""
     error = context.get("exception")
     keys = told(error) if isinstance(error, BaseException) else {}
-    structlog.get_logger().error("loop_error", **keys)
+    logger().error("loop_error", **keys)
 
 
 def _module(filename: str) -> str:
