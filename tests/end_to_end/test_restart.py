@@ -5,12 +5,13 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import pytest
 from tests.end_to_end.kill_load import POLICY, roster
 from tests.end_to_end.long_journal import LongJournal
-from tests.end_to_end.server_process import ServerProcess, machine_is_busy
+from tests.end_to_end.server_process import ServerProcess
 
 from usher.queue.rules import Policy, Roster
 from usher.router.service.files import read_configuration
@@ -21,8 +22,7 @@ pytestmark = pytest.mark.crash
 
 EVENTS = 100_000
 LIMIT_S = 2.0
-WITHIN = 3  # so many starts have to be within the limit ...
-STARTS_MOST = 9  # ... of at most so many: a shared machine has its slow seconds
+STARTS = 5  # the median of so many: a shared machine has its slow seconds
 ENVIRONMENT = {
     "USHER_SNAPSHOT_RECORDS": "10000000",  # all is tail
     "USHER_SNAPSHOT_EVERY_MS": "2592000000",
@@ -37,37 +37,30 @@ class Start(NamedTuple):
     processor_s: float
 
 
-def test_a_tail_of_100000_events_is_served_within_two_seconds(
-    tmp_path: Path, tell: Callable[[str], None]
+def test_a_long_tail_is_served_within_two_seconds(
+    tmp_path: Path, tell: Callable[[str], None], scaled: Callable[[int], int]
 ) -> None:
-    asyncio.run(_restart_on_long_tail(tmp_path, tell))
+    asyncio.run(_restart_on_long_tail(tmp_path, tell, scaled(EVENTS)))
 
 
-async def _restart_on_long_tail(folder: Path, tell: Callable[[str], None]) -> None:
+async def _restart_on_long_tail(folder: Path, tell: Callable[[str], None], events: int) -> None:
     server = ServerProcess(folder, POLICY, roster(), environment=ENVIRONMENT)
     long = LongJournal(*_rules(folder))
     server.data_dir.mkdir()
-    await long.write(server.data_dir / JOURNAL_FILE, EVENTS, time.time_ns() // 1_000_000)
-    starts: list[Start] = []
+    await long.write(server.data_dir / JOURNAL_FILE, events, time.time_ns() // 1_000_000)
     try:
-        while _within(starts) < WITHIN and len(starts) < STARTS_MOST:
-            starts.append(await _start(server, long.pool.position))
+        starts = [await _start(server, long.pool.position) for _ in range(STARTS)]
     finally:
         server.close()
+    middle_s = median(start.wall_s for start in starts)
     tell(
         f"restart with {long.events} events in {long.pool.position} records, all in the tail, "
-        f"{len(long.pool.ledger.contacts)} contacts; seconds from exec to serving: "
-        f"{', '.join(f'{start.wall_s:.2f}' for start in starts)} "
+        f"{len(long.pool.ledger.contacts)} contacts; seconds from exec to serving: median "
+        f"{middle_s:.2f} of {', '.join(f'{start.wall_s:.2f}' for start in starts)} "
         f"(processor: {', '.join(f'{start.processor_s:.2f}' for start in starts)}; "
         f"load of the machine {os.getloadavg()[0]:.1f})"
     )
-    if _within(starts) < WITHIN and machine_is_busy():
-        pytest.skip(f"others keep the machine busy: the best start took {min(starts).wall_s:.2f} s")
-    assert _within(starts) >= WITHIN
-
-
-def _within(starts: list[Start]) -> int:
-    return sum(start.wall_s <= LIMIT_S for start in starts)
+    assert middle_s <= LIMIT_S
 
 
 async def _start(server: ServerProcess, position: int) -> Start:
