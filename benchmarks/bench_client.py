@@ -236,6 +236,8 @@ def figures(units: int, seconds: float, took_ms: list[float]) -> dict[str, objec
         "units": units,
         "per_s": units / seconds,
         "p50_ms": percentile(0.50),
+        "p90_ms": percentile(0.90),
+        "p95_ms": percentile(0.95),
         "p99_ms": percentile(0.99),
         "p999_ms": percentile(0.999),
     }
