@@ -64,7 +64,7 @@ class CarelessJournal:
         await self._settled()
         return await self._honest.request(request_id)
 
-    async def request_ids(self) -> list[tuple[str, int, int]]:
+    async def request_ids(self) -> dict[str, tuple[int, int]]:
         """See Journal.request_ids."""
         await self._settled()
         return await self._honest.request_ids()

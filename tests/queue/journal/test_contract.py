@@ -66,7 +66,7 @@ def test_an_empty_journal_has_nothing_to_say(run: Runner) -> None:
         assert journal.durability
         assert await everything(journal) == []
         assert await journal.request("r1") is None
-        assert await journal.request_ids() == []
+        assert await journal.request_ids() == {}
         assert await journal.private(["c1"]) == {}
         assert await journal.latest_snapshot() is None
         await journal.delete_private(["c1"])
@@ -188,7 +188,11 @@ def test_requests_are_remembered_with_the_batch(run: Runner) -> None:
         assert await journal.request("r2") == second
         assert await journal.request("r3") == third
         assert await journal.request("r4") is None
-        assert await journal.request_ids() == [("r1", 1, 10), ("r2", 3, 30), ("r3", 4, 40)]
+        assert list((await journal.request_ids()).items()) == [
+            ("r1", (1, 10)),
+            ("r2", (3, 30)),
+            ("r3", (4, 40)),
+        ]
 
     run(test)
 
@@ -198,11 +202,11 @@ def test_forgotten_requests_are_gone(run: Runner) -> None:
         requests = tuple(remembered(f"r{n}", n) for n in (1, 2, 3))
         await journal.append(0, batch(3, requests=requests))
         await journal.append(3, batch(requests=(remembered("r4", 4),), forget_requests_through=2))
-        assert [row[0] for row in await journal.request_ids()] == ["r3", "r4"]
+        assert list(await journal.request_ids()) == ["r3", "r4"]
         assert await journal.request("r2") is None
         assert await journal.request("r3") == requests[2]
         await journal.append(4, batch(forget_requests_through=4))
-        assert await journal.request_ids() == []
+        assert await journal.request_ids() == {}
 
     run(test)
 
@@ -213,7 +217,7 @@ def test_an_id_that_comes_again_has_its_newest_answer(run: Runner) -> None:
         await journal.append(1, batch(requests=(remembered("r1", 2, b"new"),)))
         assert await journal.request("r1") == remembered("r1", 2, b"new")
         await journal.append(2, batch(forget_requests_through=1))
-        assert await journal.request_ids() == [("r1", 2, 20)]
+        assert await journal.request_ids() == {"r1": (2, 20)}
 
     run(test)
 

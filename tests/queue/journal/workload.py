@@ -33,7 +33,7 @@ async def found_in(journal: Journal) -> Found:
     """Return what the journal holds, read through every door."""
     batches = [batch async for batch in journal.read(0)]
     ids = await journal.request_ids()
-    requests = [await journal.request(name) for name, _, _ in ids]
+    requests = [await journal.request(name) for name in ids]
     private = await journal.private([f"c{number}" for number in range(200)])
     assert None not in requests
     return Found(batches, [request for request in requests if request is not None], private)

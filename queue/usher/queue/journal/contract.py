@@ -173,8 +173,8 @@ class Journal(Protocol):
         """Return what is remembered of a request; None if nothing (any more)."""
         ...
 
-    async def request_ids(self) -> list[tuple[str, int, int]]:
-        """Return (request_id, position, at_ms) of all remembered requests by position."""
+    async def request_ids(self) -> dict[str, tuple[int, int]]:
+        """Return (position, at_ms) by id of all remembered requests, in order of position."""
         ...
 
     async def private(self, contact_ids: Sequence[str]) -> dict[str, bytes]:

@@ -71,10 +71,10 @@ class MemoryJournal:
             return None
         return self._requests[request_id]
 
-    async def request_ids(self) -> list[tuple[str, int, int]]:
+    async def request_ids(self) -> dict[str, tuple[int, int]]:
         """See Journal.request_ids."""
         self._check_open()
-        return self._ids.listed()
+        return self._ids.places()
 
     async def private(self, contact_ids: Sequence[str]) -> dict[str, bytes]:
         """See Journal.private."""

@@ -38,6 +38,6 @@ class RememberedIds:
         place = self._places.get(request_id)
         return None if place is None else place[0]
 
-    def listed(self) -> list[tuple[str, int, int]]:
-        """Return (request_id, position, at_ms) of all by position."""
-        return [(request_id, *place) for request_id, place in self._places.items()]
+    def places(self) -> dict[str, tuple[int, int]]:
+        """Return (position, at_ms) of all by id, in order of position."""
+        return dict(self._places)

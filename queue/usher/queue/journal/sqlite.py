@@ -144,10 +144,10 @@ class SqliteJournal:
             partial(rows.read_request, request_id=request_id, position=position)
         )
 
-    async def request_ids(self) -> list[tuple[str, int, int]]:
+    async def request_ids(self) -> dict[str, tuple[int, int]]:
         """See Journal.request_ids."""
         self._check_usable()
-        return self._ids.listed()
+        return self._ids.places()
 
     async def private(self, contact_ids: Sequence[str]) -> dict[str, bytes]:
         """See Journal.private."""

@@ -80,7 +80,7 @@ async def load_pool(journal: Journal) -> Loaded:
         pool.take_changes()
     if pool.position != journal.position:
         raise JournalCorrupt(f"records end before {journal.position}", pool.position)
-    requests = {name: (position, at) for name, position, at in await journal.request_ids()}
+    requests = await journal.request_ids()
     contacts = pool.ledger.contacts.values()
     live = [each.contact_id for each in contacts if each.state is not ContactState.ENDED]
     kept = await journal.private(live)
