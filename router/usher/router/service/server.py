@@ -239,15 +239,24 @@ async def serve(
         _tell(server, settings)
         if on_ready is not None:
             on_ready(server.address)
+        warming = asyncio.create_task(asyncio.to_thread(_warm_up))
         await _first_of(asked_to_stop, server.runner.failed)
         if server.runner.failed.is_set():
             await asyncio.sleep(ANSWERS_S)  # the UNAVAILABLE answers go out
             os._exit(EXIT_FATAL)
         watchdog = _exit_after(settings.drain_ms / 1000 + WATCHDOG_S)
+        await warming
         await server.drain()
     watchdog.cancel()
     logger().info("stopped")
     return 0
+
+
+def _warm_up() -> None:
+    """Imports the solver beside the first calls: it takes most of a second, a start has none."""
+    from usher.router.matching import warm_up
+
+    warm_up()
 
 
 def _tell(server: Server, settings: Settings) -> None:
