@@ -32,9 +32,13 @@ def test_a_short_demo_shows_plain_lines_and_ends_with_a_summary() -> None:
 
 def test_an_interrupt_stops_the_demo_and_its_server() -> None:
     command = (*USHER, "demo", "--seconds", "30")
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as run:
+    # A shell that runs us in the background has SIGINT ignored, and so would have the demo.
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    finally:
+        signal.signal(signal.SIGINT, own)
+    with run:
         assert run.stdout is not None
         first = run.stdout.readline()
         run.send_signal(signal.SIGINT)
