@@ -48,6 +48,7 @@ LINE_LOOKS: Final = 20
 
 GrpcServer = grpc.aio.Server
 
+WARM_UP_AFTER_S: Final = 2.0
 OPTIONS: Final = (
     # A kilobyte above our own limit, so that ours, which says more, is met first.
     ("grpc.max_receive_message_length", BATCH_BYTES_MAX + 1024),
@@ -239,21 +240,26 @@ async def serve(
         _tell(server, settings)
         if on_ready is not None:
             on_ready(server.address)
-        warming = asyncio.create_task(asyncio.to_thread(_warm_up))
+        warming = asyncio.create_task(_warm_up())
         await _first_of(asked_to_stop, server.runner.failed)
         if server.runner.failed.is_set():
             await asyncio.sleep(ANSWERS_S)  # the UNAVAILABLE answers go out
             os._exit(EXIT_FATAL)
         watchdog = _exit_after(settings.drain_ms / 1000 + WATCHDOG_S)
-        await warming
+        warming.cancel()
         await server.drain()
     watchdog.cancel()
     logger().info("stopped")
     return 0
 
 
-def _warm_up() -> None:
-    """Imports the solver beside the first calls: it takes most of a second, a start has none."""
+async def _warm_up() -> None:
+    """Imports the solver beside the first calls: neither start nor first match has time for it."""
+    await asyncio.sleep(WARM_UP_AFTER_S)
+    await asyncio.to_thread(_import_solver)
+
+
+def _import_solver() -> None:
     from usher.router.matching import warm_up
 
     warm_up()
