@@ -117,7 +117,8 @@ async def _kill_again_and_again(folder: Path, kills: int, tell: Tell) -> None:
     journalled = await _check_journal(folder, book)
     _tell_figures(rounds, book, journalled, tell)
     assert sum(one.unknown for one in rounds) >= kills, "the kills met no call under way"
-    assert median(one.rate for one in rounds) >= RATE_LEAST or machine_is_busy()
+    least = RATE_LEAST if kills >= KILLS else RATE_LEAST // 10  # a small run asks a tenth
+    assert median(one.rate for one in rounds) >= least or machine_is_busy()
 
 
 async def _check_journal(folder: Path, book: Book) -> checks.Journalled:
