@@ -1,12 +1,15 @@
 """The ledger: records are replaced, never changed, so a moment can be held; bugs are told."""
 
+from typing import get_args
+
 import msgspec
 import pytest
 from tests.router.pool_kit import PLATFORM, Driven, leg_id, policy, profile, queue, replayed
 
+from usher.queue import applying_agents, applying_contacts, applying_offers
 from usher.queue import commands as c
 from usher.queue.applying_legs import BrokenLedger
-from usher.queue.events import AgentSignedOut, ContactHeld, OfferExpired
+from usher.queue.events import AgentSignedOut, AnyEvent, ContactHeld, OfferExpired, PoolEvent
 from usher.queue.ledger import Ledger
 from usher.queue.lifecycle import IllegalMove
 from usher.queue.values import NEVER_MS, SYSTEM, AgentId, ContactId, LegState
@@ -28,6 +31,14 @@ def test_a_held_record_is_one_moment() -> None:
     day.complete("c1")
     assert before == msgspec.msgpack.encode([contact, agent])
     assert day.contact("c1") is not contact
+
+
+def test_every_event_has_what_applies_it() -> None:
+    arms = [applying_offers.CHANGES, applying_contacts.CHANGES]
+    others = [applying_contacts.ARRIVALS, applying_agents.CHANGES]
+    applied = [kind for table in (*arms, *others) for kind in table]
+    assert len(applied) == len(set(applied))
+    assert {*applied, *get_args(PoolEvent)} == set(get_args(AnyEvent))
 
 
 def test_a_ledger_begins_empty_and_equal() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from usher.queue.applying_legs import agent_copy, change_leg, leg_of
 from usher.queue.events import (
-    AgentEvent,
     AgentSignedIn,
     AgentSignedOut,
     PresenceSet,
@@ -18,29 +18,6 @@ from usher.queue.values import NEVER_MS, AgentId, LegId, Presence
 
 if TYPE_CHECKING:
     from usher.queue.ledger import Ledger
-
-
-def apply_agent(ledger: Ledger, event: AgentEvent, at_ms: int) -> None:
-    """Applies one event of an agent."""
-    match event:
-        case AgentSignedIn():
-            _sign_in(ledger, event, at_ms)
-        case PresenceSet():
-            agent = agent_copy(ledger, event.agent_id)
-            _set_presence(agent, event.presence, at_ms)
-            agent.reason = event.reason
-            agent.missed = {}
-            ledger.put_agent(agent)
-        case AgentSignedOut():
-            agent = agent_copy(ledger, event.agent_id)
-            _set_presence(agent, Presence.DRAINING if agent.legs else Presence.OFFLINE, at_ms)
-            agent.reason = ""
-            agent.lease_ms = 0
-            ledger.put_agent(agent)
-        case SessionLost():
-            _lose(ledger, event, at_ms)
-        case _:
-            assert_never(event)
 
 
 def _sign_in(ledger: Ledger, event: AgentSignedIn, at_ms: int) -> None:
@@ -66,6 +43,22 @@ def _set_presence(agent: Agent, presence: Presence, at_ms: int) -> None:
             agent.idle_since_ms = at_ms
 
 
+def _change_presence(ledger: Ledger, event: PresenceSet, at_ms: int) -> None:
+    agent = agent_copy(ledger, event.agent_id)
+    _set_presence(agent, event.presence, at_ms)
+    agent.reason = event.reason
+    agent.missed = {}
+    ledger.put_agent(agent)
+
+
+def _sign_out(ledger: Ledger, event: AgentSignedOut, at_ms: int) -> None:
+    agent = agent_copy(ledger, event.agent_id)
+    _set_presence(agent, Presence.DRAINING if agent.legs else Presence.OFFLINE, at_ms)
+    agent.reason = ""
+    agent.lease_ms = 0
+    ledger.put_agent(agent)
+
+
 def _lose(ledger: Ledger, event: SessionLost, at_ms: int) -> None:
     agent = agent_copy(ledger, event.agent_id)
     _set_presence(agent, Presence.OFFLINE, at_ms)
@@ -88,3 +81,12 @@ def _set_grace(
     ledger.put_contact(contact)
     if due_ms != NEVER_MS:
         ledger.deadlines.add_grace(graced)
+
+
+CHANGES: Final[dict[type, Callable[..., None]]] = {
+    AgentSignedIn: _sign_in,
+    PresenceSet: _change_presence,
+    AgentSignedOut: _sign_out,
+    SessionLost: _lose,
+}
+"""What each event does, given the ledger, the event and its time."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from usher.queue import events as e
 from usher.queue.applying_legs import (
@@ -14,7 +15,7 @@ from usher.queue.applying_legs import (
 )
 from usher.queue.applying_offers import begin_talk, pause
 from usher.queue.lifecycle import move_contact
-from usher.queue.state import Contact, Leg, copied, duplicate
+from usher.queue.state import Contact, Leg, copied
 from usher.queue.values import (
     NEVER_MS,
     AgentId,
@@ -40,83 +41,9 @@ _DONE: Final = LegState.DONE
 _WRAPPING: Final = LegState.WRAPPING
 
 
-def apply_contact(ledger: Ledger, event: e.ContactEvent, at_ms: int) -> None:
-    """Applies one event of a contact."""
-    match event:
-        case e.ContactEnqueued(contact_id, facts, platform):
-            ledger.put_contact(_arrived(ledger, contact_id, facts, platform, at_ms))
-        case e.ContactStarted():
-            _start(ledger, event, at_ms)
-        case e.ContactsRetired(contact_ids):
-            for contact_id in contact_ids:
-                del ledger.contacts[contact_id]
-            ledger.touched.retired.extend(contact_ids)
-        case _:
-            contact = duplicate(ledger.contacts[event.contact_id])
-            _change(ledger, contact, event, at_ms)
-            ledger.put_contact(contact)
-
-
-_Change = (
-    e.ContactUpdated
-    | e.ContactConnected
-    | e.ContactConnectFailed
-    | e.ContactHeld
-    | e.ContactResumed
-    | e.ContactRequeued
-    | e.EndingEvent
-    | e.WrapUpFinished
-    | e.PauseEnded
-)
-
-
-def _change(ledger: Ledger, contact: Contact, event: _Change, at_ms: int) -> None:
-    match event:
-        case e.ContactEnding():
-            _end(ledger, contact, event, at_ms)
-        case e.WrapUpFinished(leg_id=leg_id):
-            end_leg(ledger, contact, leg_of(contact, leg_id), at_ms, LegEnd.COMPLETED)
-        case e.ContactConnected():
-            _connect(ledger, contact, event, at_ms)
-        case _:
-            _change_leg_or_facts(ledger, contact, event, at_ms)
-
-
-_SmallChange = (
-    e.ContactUpdated
-    | e.ContactConnectFailed
-    | e.ContactHeld
-    | e.ContactResumed
-    | e.ContactRequeued
-    | e.PauseEnded
-)
-
-
-def _change_leg_or_facts(ledger: Ledger, contact: Contact, event: _SmallChange, at_ms: int) -> None:
-    match event:
-        case e.ContactUpdated(facts=facts):
-            contact.facts = facts
-        case e.ContactHeld(leg_id=leg_id):
-            old = leg_of(contact, leg_id)
-            held = copied(old, state=LegState.HELD, held_since_ms=at_ms)
-            change_leg(ledger, contact, old, held)
-        case e.ContactResumed(leg_id=leg_id):
-            old = leg_of(contact, leg_id)
-            hold_ms = old.hold_ms + at_ms - old.held_since_ms
-            back = copied(old, state=LegState.ACTIVE, held_since_ms=NEVER_MS, hold_ms=hold_ms)
-            change_leg(ledger, contact, old, back)
-        case e.ContactConnectFailed():
-            leg = leg_of(contact, event.leg_id)
-            end_leg(ledger, contact, leg, at_ms, LegEnd.FAILED)
-            contact.failures += 1
-            contact.state = move_contact(contact.state, ContactState.WAITING)
-            pause(ledger, contact, leg.agent_id, event.pause_until_ms)
-        case e.ContactRequeued():
-            _requeue(ledger, contact, event, at_ms)
-        case e.PauseEnded(agent_id=agent_id):
-            contact.pauses = {a: due for a, due in contact.pauses.items() if a != agent_id}
-        case _:
-            assert_never(event)
+def _enqueue(ledger: Ledger, event: e.ContactEnqueued, at_ms: int) -> None:
+    contact = _arrived(ledger, event.contact_id, event.facts, event.platform, at_ms)
+    ledger.put_contact(contact)
 
 
 def _arrived(
@@ -153,6 +80,12 @@ def _start(ledger: Ledger, event: e.ContactStarted, at_ms: int) -> None:
     ledger.put_contact(contact)
 
 
+def _retire(ledger: Ledger, event: e.ContactsRetired, at_ms: int) -> None:
+    for contact_id in event.contact_ids:
+        del ledger.contacts[contact_id]
+    ledger.touched.retired.extend(event.contact_ids)
+
+
 def _new_leg(contact: Contact, leg_id: LegId, agent_id: AgentId, price: int, at_ms: int) -> Leg:
     channel = contact.facts.channel
     state = LegState.ACTIVE
@@ -177,6 +110,40 @@ def _connect(ledger: Ledger, contact: Contact, event: e.ContactConnected, at_ms:
         change_leg(ledger, contact, old, leg)
         _forget_misses(ledger, leg)
     contact.state = move_contact(contact.state, ContactState.ENGAGED)
+
+
+def _fail_to_connect(
+    ledger: Ledger, contact: Contact, event: e.ContactConnectFailed, at_ms: int
+) -> None:
+    leg = leg_of(contact, event.leg_id)
+    end_leg(ledger, contact, leg, at_ms, LegEnd.FAILED)
+    contact.failures += 1
+    contact.state = move_contact(contact.state, ContactState.WAITING)
+    pause(ledger, contact, leg.agent_id, event.pause_until_ms)
+
+
+def _update(ledger: Ledger, contact: Contact, event: e.ContactUpdated, at_ms: int) -> None:
+    contact.facts = event.facts
+
+
+def _hold(ledger: Ledger, contact: Contact, event: e.ContactHeld, at_ms: int) -> None:
+    old = leg_of(contact, event.leg_id)
+    change_leg(ledger, contact, old, copied(old, state=LegState.HELD, held_since_ms=at_ms))
+
+
+def _resume(ledger: Ledger, contact: Contact, event: e.ContactResumed, at_ms: int) -> None:
+    old = leg_of(contact, event.leg_id)
+    hold_ms = old.hold_ms + at_ms - old.held_since_ms
+    back = copied(old, state=LegState.ACTIVE, held_since_ms=NEVER_MS, hold_ms=hold_ms)
+    change_leg(ledger, contact, old, back)
+
+
+def _end_pause(ledger: Ledger, contact: Contact, event: e.PauseEnded, at_ms: int) -> None:
+    contact.pauses = {a: due for a, due in contact.pauses.items() if a != event.agent_id}
+
+
+def _finish_wrap_up(ledger: Ledger, contact: Contact, event: e.WrapUpFinished, at_ms: int) -> None:
+    end_leg(ledger, contact, leg_of(contact, event.leg_id), at_ms, LegEnd.COMPLETED)
 
 
 def _forget_misses(ledger: Ledger, leg: Leg) -> None:
@@ -244,3 +211,24 @@ def _end(ledger: Ledger, contact: Contact, event: e.EndingEvent, at_ms: int) -> 
     contact.pauses = {}
     ledger.live_count -= 1
     ledger.deadlines.add_retirement(contact)
+
+
+CHANGES: Final[dict[type, Callable[..., None]]] = {
+    e.ContactUpdated: _update,
+    e.ContactConnected: _connect,
+    e.ContactConnectFailed: _fail_to_connect,
+    e.ContactHeld: _hold,
+    e.ContactResumed: _resume,
+    e.ContactRequeued: _requeue,
+    e.WrapUpFinished: _finish_wrap_up,
+    e.PauseEnded: _end_pause,
+    **dict.fromkeys(_OUTCOMES, _end),
+}
+"""What each event does, given the ledger, a copy of its contact, the event and its time."""
+
+ARRIVALS: Final[dict[type, Callable[..., None]]] = {
+    e.ContactEnqueued: _enqueue,
+    e.ContactStarted: _start,
+    e.ContactsRetired: _retire,
+}
+"""The events that bring contacts or take them away, given the ledger, the event and its time."""

@@ -111,7 +111,12 @@ def _off_hold(leg: Leg, at_ms: int) -> Leg:
 
 
 def agent_copy(ledger: Ledger, agent_id: AgentId) -> Agent:
-    """Returns a copy of the agent's record whose tables may be changed too."""
+    """Returns a copy of the agent's record whose tables may be changed too.
+
+    The record itself while a journal is read back: nobody holds it yet.
+    """
+    if ledger.reading_back:
+        return ledger.agents[agent_id]
     agent = duplicate(ledger.agents[agent_id])
     agent.legs = agent.legs.copy()
     agent.channel_legs = agent.channel_legs.copy()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, assert_never
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from usher.queue.applying_legs import agent_copy, begin_leg, change_leg, end_leg, leg_of
 from usher.queue.events import (
     OfferAccepted,
     OfferDeclined,
-    OfferEvent,
     OfferExpired,
     OfferMade,
     OfferWithdrawn,
@@ -33,32 +33,6 @@ _OWNER: Final = LegRole.OWNER
 _OFFERED: Final = LegState.OFFERED
 _ACTIVE: Final = LegState.ACTIVE
 _ENGAGED: Final = ContactState.ENGAGED
-
-
-def apply_offer(ledger: Ledger, event: OfferEvent, at_ms: int) -> None:
-    """Applies one event of an offer."""
-    contact = duplicate(ledger.contacts[event.contact_id])
-    match event:
-        case OfferMade():
-            _make(ledger, contact, event, at_ms)
-        case OfferAccepted():
-            _accept(ledger, contact, event, at_ms)
-        case OfferDeclined():
-            leg = leg_of(contact, event.leg_id)
-            end_leg(ledger, contact, leg, at_ms, LegEnd.DECLINED)
-            pause(ledger, contact, leg.agent_id, event.pause_until_ms)
-        case OfferExpired():
-            leg = leg_of(contact, event.leg_id)
-            end_leg(ledger, contact, leg, at_ms, LegEnd.EXPIRED)
-            pause(ledger, contact, leg.agent_id, event.pause_until_ms)
-            _count_miss(ledger, leg)
-        case OfferWithdrawn():
-            leg = leg_of(contact, event.leg_id)
-            end_leg(ledger, contact, leg, at_ms, LegEnd.WITHDRAWN)
-            contact.state = move_contact(contact.state, ContactState.WAITING)
-        case _:
-            assert_never(event)
-    ledger.put_contact(contact)
 
 
 def _make(ledger: Ledger, contact: Contact, event: OfferMade, at_ms: int) -> None:
@@ -99,6 +73,25 @@ def _accept(ledger: Ledger, contact: Contact, event: OfferAccepted, at_ms: int) 
         ledger.put_agent(agent)
 
 
+def _decline(ledger: Ledger, contact: Contact, event: OfferDeclined, at_ms: int) -> None:
+    leg = leg_of(contact, event.leg_id)
+    end_leg(ledger, contact, leg, at_ms, LegEnd.DECLINED)
+    pause(ledger, contact, leg.agent_id, event.pause_until_ms)
+
+
+def _expire(ledger: Ledger, contact: Contact, event: OfferExpired, at_ms: int) -> None:
+    leg = leg_of(contact, event.leg_id)
+    end_leg(ledger, contact, leg, at_ms, LegEnd.EXPIRED)
+    pause(ledger, contact, leg.agent_id, event.pause_until_ms)
+    _count_miss(ledger, leg)
+
+
+def _withdraw(ledger: Ledger, contact: Contact, event: OfferWithdrawn, at_ms: int) -> None:
+    leg = leg_of(contact, event.leg_id)
+    end_leg(ledger, contact, leg, at_ms, LegEnd.WITHDRAWN)
+    contact.state = move_contact(contact.state, ContactState.WAITING)
+
+
 def begin_talk(contact: Contact, leg: Leg, at_ms: int) -> None:
     """The leg's copy is active from now: on the contact's copy the wait ends."""
     leg.state = _ACTIVE
@@ -123,3 +116,13 @@ def _count_miss(ledger: Ledger, leg: Leg) -> None:
     agent = agent_copy(ledger, leg.agent_id)
     agent.missed = {**agent.missed, leg.channel: agent.missed.get(leg.channel, 0) + 1}
     ledger.put_agent(agent)
+
+
+CHANGES: Final[dict[type, Callable[..., None]]] = {
+    OfferMade: _make,
+    OfferAccepted: _accept,
+    OfferDeclined: _decline,
+    OfferExpired: _expire,
+    OfferWithdrawn: _withdraw,
+}
+"""What each event does, given the ledger, a copy of its contact, the event and its time."""

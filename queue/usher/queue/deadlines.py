@@ -23,6 +23,10 @@ class Due(IntEnum):
 
 
 # Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_LEG: Final = Due.LEG
+_GRACE: Final = Due.GRACE
+_PAUSE: Final = Due.PAUSE
+_RETIREMENT: Final = Due.RETIREMENT
 _OFFERED: Final = LegState.OFFERED
 _JOINING: Final = LegState.JOINING
 _WRAPPING: Final = LegState.WRAPPING
@@ -51,34 +55,29 @@ class Deadlines:
 
     def add_leg(self, leg: Leg) -> None:
         """Adds the end of a lease, of joining or of wrap-up."""
-        entry = Deadline(leg.due_ms, Due.LEG, leg.contact_id, leg.leg_id, _NO_AGENT)
-        heapq.heappush(self._heap, entry)
+        heapq.heappush(self._heap, _of_leg(leg))
 
     def add_grace(self, leg: Leg) -> None:
         """Adds the moment when the leg's contact re-queues."""
-        entry = Deadline(leg.grace_due_ms, Due.GRACE, leg.contact_id, leg.leg_id, _NO_AGENT)
-        heapq.heappush(self._heap, entry)
+        heapq.heappush(self._heap, _of_grace(leg))
 
     def add_pause(self, contact_id: ContactId, agent_id: AgentId, until_ms: int) -> None:
         """Adds the end of a pause between contact and agent."""
-        heapq.heappush(self._heap, Deadline(until_ms, Due.PAUSE, contact_id, _NO_LEG, agent_id))
+        heapq.heappush(self._heap, _of_pause(contact_id, agent_id, until_ms))
 
     def add_retirement(self, contact: Contact) -> None:
         """Adds the moment when an ended contact leaves the pool."""
-        entry = Deadline(contact.retire_ms, Due.RETIREMENT, contact.contact_id, _NO_LEG, _NO_AGENT)
-        heapq.heappush(self._heap, entry)
+        heapq.heappush(self._heap, _of_retirement(contact))
 
     def add_all(self, contact: Contact) -> None:
         """Adds whatever is due for this contact (after a restore, or when due times moved)."""
-        for leg in contact.legs:
-            if _leg_has_due(leg):
-                self.add_leg(leg)
-            if leg.grace_due_ms != NEVER_MS:
-                self.add_grace(leg)
-        for agent_id, until_ms in contact.pauses.items():
-            self.add_pause(contact.contact_id, agent_id, until_ms)
-        if contact.retire_ms != NEVER_MS:
-            self.add_retirement(contact)
+        for entry in _all_of(contact):
+            heapq.heappush(self._heap, entry)
+
+    def rebuild(self) -> None:
+        """Takes what is due for all contacts, in place of what it holds."""
+        self._heap = [entry for contact in self._contacts.values() for entry in _all_of(contact)]
+        heapq.heapify(self._heap)
 
     def next_ms(self) -> int | None:
         """Returns the next due time in ms, or None."""
@@ -130,6 +129,39 @@ class DeferredDeadlines(Deadlines):
 
     def add_retirement(self, contact: Contact) -> None:
         """See Deadlines."""
+
+    def add_all(self, contact: Contact) -> None:
+        """See Deadlines."""
+
+
+def _all_of(contact: Contact) -> list[Deadline]:
+    found: list[Deadline] = []
+    for leg in contact.legs:
+        if _leg_has_due(leg):
+            found.append(_of_leg(leg))
+        if leg.grace_due_ms != NEVER_MS:
+            found.append(_of_grace(leg))
+    for agent_id, until_ms in contact.pauses.items():
+        found.append(_of_pause(contact.contact_id, agent_id, until_ms))
+    if contact.retire_ms != NEVER_MS:
+        found.append(_of_retirement(contact))
+    return found
+
+
+def _of_leg(leg: Leg) -> Deadline:
+    return Deadline(leg.due_ms, _LEG, leg.contact_id, leg.leg_id, _NO_AGENT)
+
+
+def _of_grace(leg: Leg) -> Deadline:
+    return Deadline(leg.grace_due_ms, _GRACE, leg.contact_id, leg.leg_id, _NO_AGENT)
+
+
+def _of_pause(contact_id: ContactId, agent_id: AgentId, until_ms: int) -> Deadline:
+    return Deadline(until_ms, _PAUSE, contact_id, _NO_LEG, agent_id)
+
+
+def _of_retirement(contact: Contact) -> Deadline:
+    return Deadline(contact.retire_ms, _RETIREMENT, contact.contact_id, _NO_LEG, _NO_AGENT)
 
 
 def _leg_stands(leg: Leg, entry: Deadline) -> bool:

@@ -16,17 +16,14 @@ import msgspec
 from usher.queue import applying_agents, applying_contacts, applying_offers
 from usher.queue.deadlines import Deadlines, DeferredDeadlines
 from usher.queue.events import (
-    AgentEvent,
     AnyEvent,
-    ContactEvent,
-    OfferEvent,
     PolicySet,
     PoolEvent,
     PoolOpened,
     RosterSet,
 )
 from usher.queue.rules import AgentProfile, Policy, QueueRules, Roster
-from usher.queue.state import Agent, Contact, Leg, copied
+from usher.queue.state import Agent, Contact, Leg, copied, duplicate
 from usher.queue.values import NEVER_MS, AgentId, ContactId, LegId, LegState, QueueName
 
 
@@ -64,16 +61,36 @@ class Ledger:
         self.touched = Touched()
         self.recent_contacts: list[Contact] = []
         self.recent_agents: list[Agent] = []
+        self.reading_back = False
 
     def apply(self, event: AnyEvent, at_ms: int) -> None:
         """Applies one event of the record at `position` + 1."""
-        _FAMILIES[type(event)](self, event, at_ms)
+        kind = type(event)
+        change = _CHANGES.get(kind)
+        if change is None:
+            _OTHERS[kind](self, event, at_ms)
+            return
+        contact = duplicate(self.contacts[event.contact_id])  # type: ignore[union-attr]
+        change(self, contact, event, at_ms)
+        self.put_contact(contact)
 
     def replay(self, events: Sequence[AnyEvent], at_ms: int) -> None:
-        """Applies a whole record that is read back: `recent_*` is not kept, all else as live."""
+        """Applies a whole record that is read back.
+
+        Nobody holds a contact yet, so it is changed in its place; what was touched is not kept.
+        """
+        contacts = self.contacts
+        position = self.position + 1
         for event in events:
-            _FAMILIES[type(event)](self, event, at_ms)
-        self.position += 1
+            kind = type(event)
+            change = _CHANGES.get(kind)
+            if change is None:
+                _OTHERS[kind](self, event, at_ms)
+                continue
+            contact = contacts[event.contact_id]  # type: ignore[union-attr]
+            change(self, contact, event, at_ms)
+            contact.changed_position = position
+        self.position = position
         self.at_ms = at_ms
 
     def close_record(self, at_ms: int) -> None:
@@ -146,14 +163,15 @@ class Ledger:
     def replaying(self) -> Iterator[None]:
         """While it is open only records are applied; due times are derived from them at its end."""
         self.deadlines = DeferredDeadlines(self.contacts)
+        self.reading_back = True
         try:
             yield
         finally:
+            self.reading_back = False
             self.recent_contacts.clear()
             self.recent_agents.clear()
             self.deadlines = Deadlines(self.contacts)
-            for contact in self.contacts.values():
-                self.deadlines.add_all(contact)
+            self.deadlines.rebuild()
 
     def state_hash(self) -> str:
         """Returns a digest of the whole state: equal states give equal digests."""
@@ -174,13 +192,16 @@ class Ledger:
         ]
 
 
-_FAMILIES: dict[type, Callable[..., None]] = {
-    **dict.fromkeys(get_args(OfferEvent), applying_offers.apply_offer),
-    **dict.fromkeys(get_args(ContactEvent), applying_contacts.apply_contact),
-    **dict.fromkeys(get_args(AgentEvent), applying_agents.apply_agent),
+_CHANGES: dict[type, Callable[..., None]] = {
+    **applying_offers.CHANGES,
+    **applying_contacts.CHANGES,
+}
+_OTHERS: dict[type, Callable[..., None]] = {
+    **applying_contacts.ARRIVALS,
+    **applying_agents.CHANGES,
     **dict.fromkeys(get_args(PoolEvent), Ledger.apply_pool),
 }
-"""Who applies what: one look-up instead of a chain of tests. Exhaustive as the unions are."""
+"""Who applies what, by type; a test holds both against AnyEvent."""
 
 _CANONICAL = msgspec.msgpack.Encoder(order="deterministic")
 

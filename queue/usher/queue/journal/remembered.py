@@ -18,9 +18,12 @@ class RememberedIds:
 
     def remember(self, requests: Iterable[RememberedRequest]) -> None:
         """Add requests, ordered by position; an id that is known moves to its new place."""
+        places = self._places
         for request in requests:
-            self._places.pop(request.request_id, None)
-            self._places[request.request_id] = (request.position, request.at_ms)
+            request_id = request.request_id
+            if request_id in places:
+                del places[request_id]
+            places[request_id] = (request.position, request.at_ms)
 
     def forget_through(self, position: int) -> list[str]:
         """Drop all at `position` or before; return their ids."""

@@ -1,8 +1,8 @@
 """The pace of turns: a busy server lets commands gather, to share a batch and its sync.
 
     share of a core that the loop's thread used lately      turns lie apart by
-    up to 30%                                                nothing: each begins at once
-    30% .. 70%                                               0 .. `most_ms`, linearly
+    up to 30%                                                `least`: a fifth of `most_ms`
+    30% .. 70%                                               least .. `most_ms`, linearly
     above                                                    `most_ms`
 
 So a server with time to spare answers at once, and one that has none makes fewer, fuller batches:
@@ -16,7 +16,8 @@ from time import monotonic, thread_time
 from typing import Final
 
 UNPACED_CONTACTS: Final = 64  # so many waiting are not made to wait for more company
-WINDOW_S: Final = 0.05  # over which the share is measured
+WINDOW_S: Final = 0.01  # over which the share is measured; half of it counts at once
+LEAST_PART: Final = 0.2
 IDLE_SHARE: Final = 0.3
 BUSY_SHARE: Final = 0.7
 
@@ -38,7 +39,8 @@ class Pace:
         self._wake = wake
         self._clock = clock
         self._used = used
-        self._apart_s = 0.0
+        self._share = 0.0
+        self._apart_s = self._most_s * LEAST_PART
         self._last_s = clock()
         self._window_s, self._window_used_s = self._last_s, used()
         self._timer: asyncio.TimerHandle | None = None
@@ -68,8 +70,9 @@ class Pace:
         used_s = self._used()
         share = (used_s - self._window_used_s) / (now_s - self._window_s)
         self._window_s, self._window_used_s = now_s, used_s
-        part = (share - IDLE_SHARE) / (BUSY_SHARE - IDLE_SHARE)
-        self._apart_s = self._most_s * min(1.0, max(0.0, part))
+        self._share += (share - self._share) / 2
+        part = (self._share - IDLE_SHARE) / (BUSY_SHARE - IDLE_SHARE)
+        self._apart_s = self._most_s * min(1.0, max(LEAST_PART, part))
 
     def _end(self) -> None:
         self._timer = None

@@ -50,7 +50,7 @@ GrpcServer = grpc.aio.Server
 
 WARM_UP_AFTER_S: Final = 2.0
 # Records make no cycles; a full collection walks all that lives and holds every call up meanwhile.
-COLLECTED_AFTER: Final = (5_000, 20, 1_000)
+COLLECTED_AFTER: Final = (5_000, 100_000, 1_000)
 OPTIONS: Final = (
     # A kilobyte above our own limit, so that ours, which says more, is met first.
     ("grpc.max_receive_message_length", BATCH_BYTES_MAX + 1024),
