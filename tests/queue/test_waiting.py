@@ -6,7 +6,7 @@ import numpy as np
 
 from usher.queue import values as v
 from usher.queue.state import Contact, Leg, copied
-from usher.queue.waiting import LINKED, PREFERS, Waiting, waits_unoffered
+from usher.queue.waiting import LINKED, PREFERS, Waiting
 
 CHAT = v.Channel.CHAT
 
@@ -32,10 +32,10 @@ def test_a_contact_waits_unoffered_while_nobody_owns_it() -> None:
         v.LegId("c1.1"), contact.contact_id, v.AgentId("a"), CHAT, v.LegRole.OWNER,
         v.LegState.OFFERED, 1, 0, 0, 0,
     )  # fmt: skip
-    assert waits_unoffered(contact)
-    assert not waits_unoffered(copied(contact, legs=(leg,)))
-    assert waits_unoffered(copied(contact, legs=(copied(leg, state=v.LegState.DONE),)))
-    assert not waits_unoffered(copied(contact, state=v.ContactState.ENGAGED))
+    assert contact.waits_unoffered
+    assert not copied(contact, legs=(leg,)).waits_unoffered
+    assert copied(contact, legs=(copied(leg, state=v.LegState.DONE),)).waits_unoffered
+    assert not copied(contact, state=v.ContactState.ENGAGED).waits_unoffered
 
 
 def test_random_puts_and_drops_keep_columns_and_lines_right() -> None:

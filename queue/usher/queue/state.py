@@ -27,6 +27,7 @@ from usher.queue.values import (
 
 # Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
 _OWNER: Final = LegRole.OWNER
+_WAITING: Final = ContactState.WAITING
 _WRAPPING: Final = LegState.WRAPPING
 _DONE: Final = LegState.DONE
 
@@ -111,6 +112,11 @@ class Contact(Struct, array_like=True, gc=False):
             if leg.owns:
                 return leg
         return None
+
+    @property
+    def waits_unoffered(self) -> bool:
+        """Returns whether it waits and nobody is asked to take it now."""
+        return self.state is _WAITING and (not self.legs or self.owner is None)
 
     @property
     def order_ms(self) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from usher.queue.state import Contact
-from usher.queue.values import AgentId, ContactId, ContactState, QueueName
+from usher.queue.values import AgentId, ContactId, QueueName
 
 PREFERS = 1
 LINKED = 2
@@ -30,11 +30,6 @@ _COLUMNS = 5
 _ROWS_FIRST = 64
 
 Longs = NDArray[np.int64]
-
-
-def waits_unoffered(contact: Contact) -> bool:
-    """Returns whether the contact waits and nobody is asked to take it now."""
-    return contact.state is ContactState.WAITING and (not contact.legs or contact.owner is None)
 
 
 class Waiting:

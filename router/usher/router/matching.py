@@ -17,7 +17,7 @@ import numpy as np
 from usher.queue.rules import Order, Policy, Roster
 from usher.queue.state import Agent, Contact
 from usher.queue.values import AgentId, ChannelName, ContactId, Found, QueueName
-from usher.queue.waiting import Waiting, waits_unoffered
+from usher.queue.waiting import Waiting
 from usher.router import single
 from usher.router.agents import Agents
 from usher.router.field import Field
@@ -54,14 +54,14 @@ class Matcher:
         self._freed: dict[int, None] = {}
 
     def load(self, contacts: Mapping[ContactId, Contact], agents: Mapping[AgentId, Agent]) -> None:
-        """Takes over a whole ledger; every contact counts as changed."""
+        """Takes over a whole ledger; every contact that waits counts as changed."""
         for contact_id in list(self._waiting.row_of):
             self._kinds.release(self._waiting.drop(contact_id))
         self._waiting = Waiting(len(self._agents.channels))
         self._noted_contacts, self._noted_agents = {}, {}
         self._changed, self._freed = {}, {}
         self._agents.load(agents.values())
-        self.note(contacts.values(), ())
+        self.note([each for each in contacts.values() if each.waits_unoffered], ())
 
     def note(self, contacts: Iterable[Contact], agents: Iterable[Agent]) -> None:
         """These records are new or have changed; contacts may have ended."""
@@ -176,7 +176,7 @@ class Matcher:
         if contact_id in self._waiting.row_of:
             self._kinds.release(self._waiting.drop(contact_id))
             self._changed.pop(contact_id, None)
-        if not waits_unoffered(contact):
+        if not contact.waits_unoffered:
             return
         facts = contact.facts
         kind = self._kinds.number(facts)

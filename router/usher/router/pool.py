@@ -86,8 +86,11 @@ class Pool:
     @property
     def needs_match(self) -> bool:
         """Returns whether a match may find a pair that the last one could not."""
-        if self.ledger.policy is None or self.ledger.roster is None:
+        ledger = self.ledger
+        if ledger.policy is None or ledger.roster is None:
             return False
+        if self._matcher is None and not any(c.waits_unoffered for c in ledger.contacts.values()):
+            return False  # a restart with nobody waiting serves before the columns are made
         return self.matcher.needs_match
 
     @property

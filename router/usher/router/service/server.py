@@ -257,7 +257,8 @@ async def serve(
 
 
 async def _warm_up() -> None:
-    """Imports the solver beside the first calls: neither start nor first match has time for it."""
+    """Imports the rest beside the first calls: neither start nor first match has time for it."""
+    await asyncio.to_thread(importlib.import_module, "usher.router.matching")
     await asyncio.sleep(WARM_UP_AFTER_S)
     await asyncio.to_thread(_import_solver)
 
