@@ -7,7 +7,9 @@ The heap is derived from the records and is part of no snapshot.
 
 import heapq
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from usher.queue.state import Contact, Leg
 from usher.queue.values import NEVER_MS, AgentId, ContactId, ContactState, LegId, LegState
@@ -32,8 +34,8 @@ _JOINING: Final = LegState.JOINING
 _WRAPPING: Final = LegState.WRAPPING
 
 
-class Deadline(NamedTuple):
-    """One due time. `leg_id` is set for LEG and GRACE, `agent_id` for PAUSE."""
+class Deadline(Struct, frozen=True, order=True, gc=False):
+    """One due time; ordered by its fields. `leg_id` is set for LEG, GRACE, `agent_id` for PAUSE."""
 
     due_ms: int
     kind: Due
