@@ -3,7 +3,9 @@
     python benchmarks/bench_server.py [--json] [--rounds 5] [--seconds 3]
 
 Same machine, same client code in another process, the same message sizes; rounds alternate between
-the two, figures are medians over the rounds. The last line is one JSON object:
+the two, figures are medians over the rounds. A pair of rounds from which the hypervisor took more
+than 1% of the processors (`steal` in /proc/stat) is repeated, up to three times as many in all; the
+least disturbed ones count. The last line is one JSON object:
 
     commands_vs_echo        steady state: 1,000 agents, 90% busy, a chat = enqueue + accept +
                             complete, offers on one stream: commands/s over echo's calls/s
@@ -37,7 +39,10 @@ SIZES = "Enqueue=75,Accept=45,Complete=6,Batch=7600"
 AGENTS = 1000
 BUSY = 900
 STEP = 1.08
-OVERLOADED_MS = 250.0
+PROBE_S = 3.0
+OVERLOADED_MS = 100.0  # a rate 4% above capacity is found out within a probe
+QUIET = 0.01  # most of the processors' time that may be taken from a round
+PAIRS_MOST = 3  # times the rounds that count
 Figures = dict[str, float]
 
 
@@ -58,7 +63,7 @@ class Server:
     def round(self, scenario: str, *options: str) -> Figures:
         """Runs one round against it and returns the client's figures and the server's CPU."""
         self._rounds += 1
-        before = self.cpu_s()
+        before, machine = self.cpu_s(), _machine()
         command = [sys.executable, str(HERE / "bench_client.py"), "--target", self.target]
         command += ["--scenario", scenario, "--tag", f"r{os.getpid()}-{self._rounds}", *options]
         command += ["--echo"] if self.echo else []
@@ -68,6 +73,8 @@ class Server:
         figures: Figures = json.loads(done.stdout.splitlines()[-1])
         if figures:
             figures["cpu_us"] = (self.cpu_s() - before) / max(1, figures["units"]) * 1e6
+            figures["stolen"] = _stolen(machine, _machine())
+            figures["sync_p99_ms"] = 0.0 if self.echo else self.sync_p99_ms()
         return figures
 
     def sync_p99_ms(self) -> float:
@@ -76,6 +83,19 @@ class Server:
             stub = server_stubs.ServerServiceStub(channel)
             answer = stub.GetServer(servers.GetServerRequest())
         return answer.counters["sync_p99_us"] / 1000
+
+
+def _machine() -> tuple[int, int]:
+    """Returns the processors' time taken by the hypervisor, and all of it (Linux), in ticks."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return 0, 0
+    ticks = [int(field) for field in stat.read_text().split("\n", 1)[0].split()[1:9]]
+    return ticks[7], sum(ticks)
+
+
+def _stolen(before: tuple[int, int], after: tuple[int, int]) -> float:
+    return (after[0] - before[0]) / max(1, after[1] - before[1])
 
 
 @contextmanager
@@ -160,15 +180,29 @@ def _wait_until_serving(server: Server) -> None:
 
 
 def alternating(
-    usher: Server, echo: Server, rounds: int, scenario: str, options: tuple[list[str], list[str]]
+    usher: Server,
+    echo: Server,
+    rounds: int,
+    scenario: tuple[str, str],
+    options: tuple[list[str], list[str]],
 ) -> tuple[list[Figures], list[Figures]]:
-    """Returns the figures of both over alternating rounds."""
-    ours: list[Figures] = []
-    bare: list[Figures] = []
-    for _ in range(rounds):
-        bare.append(echo.round(scenario, *options[1]))
-        ours.append(usher.round(scenario, *options[0]))
-    return ours, bare
+    """Returns the figures of both over alternating rounds: of the pairs least disturbed."""
+    pairs: list[tuple[Figures, Figures]] = []
+    while len(_quiet(pairs)) < rounds and len(pairs) < PAIRS_MOST * rounds:
+        bare = echo.round(scenario[1], *options[1])
+        pairs.append((usher.round(scenario[0], *options[0]), bare))
+    kept = sorted(pairs, key=_disturbance)[:rounds]
+    print(f"\n{len(pairs)} pairs of rounds; most stolen of those that count: ", end="")
+    print(f"{max(map(_disturbance, kept)):.1%}")
+    return [ours for ours, _ in kept], [bare for _, bare in kept]
+
+
+def _quiet(pairs: list[tuple[Figures, Figures]]) -> list[tuple[Figures, Figures]]:
+    return [pair for pair in pairs if _disturbance(pair) <= QUIET]
+
+
+def _disturbance(pair: tuple[Figures, Figures]) -> float:
+    return max(figures["stolen"] for figures in pair)
 
 
 def mid(figures: list[Figures], name: str) -> float:
@@ -176,9 +210,9 @@ def mid(figures: list[Figures], name: str) -> float:
     return median(row[name] for row in figures)
 
 
-def show(title: str, ours: list[Figures], bare: list[Figures], sync_ms: float) -> None:
+def show(title: str, ours: list[Figures], bare: list[Figures]) -> None:
     """Prints both as rows."""
-    print(f"\n{title}  (sync p99 {sync_ms:.2f} ms)")
+    print(f"{title}  (sync p99 {mid(ours, 'sync_p99_ms'):.2f} ms)")
     print(f"{'':8}{'per s':>10}{'p50 ms':>10}{'p99 ms':>10}{'p99.9 ms':>10}{'server CPU us':>15}")
     for name, rows in (("usher", ours), ("echo", bare)):
         cells = (mid(rows, key) for key in ("per_s", "p50_ms", "p99_ms", "p999_ms", "cpu_us"))
@@ -194,14 +228,14 @@ def measure(rounds: int, seconds: float, folder: Path) -> Figures:
         echo = stack.enter_context(echo_server())
         with usher_server(folder / "steady", units=1, busy=BUSY) as usher:
             both = (time_box, time_box)
-            ours, bare = alternating(usher, echo, rounds, "steady", both)
-            show("steady state", ours, bare, usher.sync_p99_ms())
+            ours, bare = alternating(usher, echo, rounds, ("steady", "steady"), both)
+            show("steady state", ours, bare)
             result["commands_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
             result["commands_per_s"] = mid(ours, "per_s")
             result["command_cpu_us"] = mid(ours, "cpu_us")
-        with usher_server(folder / "wide", units=1000, busy=0) as usher:
-            _measure_enqueue(usher, echo, rounds, time_box, result)
-            _measure_batch(usher, echo, rounds, time_box, result)
+        for name, scenario in _WIDE.items():
+            with usher_server(folder / name, units=1000, busy=0) as usher:
+                scenario(usher, echo, rounds, time_box, result)
     return result
 
 
@@ -209,36 +243,48 @@ def open_capacity(server: Server, rate: float) -> float:
     """Returns the highest Poisson rate, from `rate` in steps of 8%, that leaves no growing queue.
 
     A rate is sustained if 97% of it is answered and p99 stays under OVERLOADED_MS, in one of
-    two tries: a shared machine has its bad moments.
+    two undisturbed tries.
     """
-    while _sustains(server, rate * STEP) or _sustains(server, rate * STEP):
+    while any(_sustains(server, rate * STEP) for _ in range(2)):
         rate *= STEP
     return rate
 
 
 def _sustains(server: Server, rate: float) -> bool:
-    figures = server.round("enqueue", "--seconds", "2", "--rate", str(rate))
-    return figures["per_s"] >= 0.97 * rate and figures["p99_ms"] < OVERLOADED_MS
+    for _ in range(PAIRS_MOST):
+        figures = server.round("enqueue", "--seconds", str(PROBE_S), "--rate", str(rate))
+        if figures["per_s"] >= 0.97 * rate and figures["p99_ms"] < OVERLOADED_MS:
+            return True
+        if figures["stolen"] <= QUIET:
+            break
+    return False
 
 
 def _measure_enqueue(
     usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
 ) -> None:
-    ours, bare = alternating(usher, echo, rounds, "enqueue", (time_box, time_box))
-    show("enqueue", ours, bare, usher.sync_p99_ms())
+    scenario = ("enqueue", "enqueue")
+    ours, bare = alternating(usher, echo, rounds, scenario, (time_box, time_box))
+    show("enqueue", ours, bare)
     result["enqueue_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
     result["enqueue_per_s"] = mid(ours, "per_s")
     result["echo_per_s"] = mid(bare, "per_s")
     result["enqueue_cpu_us"] = mid(ours, "cpu_us")
     result["echo_cpu_us"] = mid(bare, "cpu_us")
+
+
+def _measure_open(
+    usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
+) -> None:
     capacities = [
-        open_capacity(server, 0.6 * mid(rows, "per_s"))
-        for server, rows in ((usher, ours), (echo, bare))
+        open_capacity(server, 0.6 * result[name])
+        for server, name in ((usher, "enqueue_per_s"), (echo, "echo_per_s"))
     ]
     rates = [[*time_box, "--rate", str(0.7 * capacity)] for capacity in capacities]
-    ours, bare = alternating(usher, echo, rounds, "enqueue", (rates[0], rates[1]))
-    sync_ms = usher.sync_p99_ms()
-    show("enqueue, open loop at 70%", ours, bare, sync_ms)
+    scenario = ("enqueue", "enqueue")
+    ours, bare = alternating(usher, echo, rounds, scenario, (rates[0], rates[1]))
+    sync_ms = mid(ours, "sync_p99_ms")
+    show("enqueue, open loop at 70%", ours, bare)
     result["p99_vs_echo"] = (mid(ours, "p99_ms") - 2 * sync_ms) / mid(bare, "p99_ms")
     result["p99_ms"] = mid(ours, "p99_ms")
     result["echo_p99_ms"] = mid(bare, "p99_ms")
@@ -249,14 +295,16 @@ def _measure_enqueue(
 def _measure_batch(
     usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
 ) -> None:
-    ours, bare = [], []
-    for _ in range(rounds):
-        bare.append(echo.round("enqueue", *time_box))
-        ours.append(usher.round("batch", *time_box, "--callers", "4"))
-    show("batches of 100 (usher: contacts; echo: calls)", ours, bare, usher.sync_p99_ms())
+    options = ([*time_box, "--callers", "4"], time_box)
+    ours, bare = alternating(usher, echo, rounds, ("batch", "enqueue"), options)
+    show("batches of 100 (usher: contacts; echo: calls)", ours, bare)
     result["batch_contacts_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
     result["batch_contacts_per_s"] = mid(ours, "per_s")
     result["batch_contact_cpu_us"] = mid(ours, "cpu_us")
+
+
+_WIDE = {"enqueue": _measure_enqueue, "open": _measure_open, "batch": _measure_batch}
+"""What is measured with room for all contacts, each on a server of its own, in this order."""
 
 
 def main() -> None:

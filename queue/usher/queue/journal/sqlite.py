@@ -47,7 +47,7 @@ from usher.queue.journal.sqlite_writer import Append, Call, Writer, Written
 # and appends wait behind it. Rare ones stay out of the p99; at 64 MiB a restart still reads the WAL
 # in a blink.
 CHECKPOINT_PAGES = 16_000  # of 4 KiB in the WAL
-COMMITS_TIMED = 10_000
+COMMITS_TIMED = 500
 
 T = TypeVar("T")
 
