@@ -11,8 +11,13 @@ from usher.queue.waiting import LINKED, PREFERS, Waiting
 CHAT = v.Channel.CHAT
 
 
-def contact_of(number: int, queue: str = "q", since_ms: int = 1000, **facts: object) -> Contact:
-    known = v.ContactFacts(v.QueueName(queue), CHAT, **facts)  # type: ignore[arg-type]
+def contact_of(
+    number: int,
+    queue: str = "q",
+    since_ms: int = 1000,
+    relationships: tuple[v.Relationship, ...] = (),
+) -> Contact:
+    known = v.ContactFacts(v.QueueName(queue), CHAT, relationships=relationships)
     return Contact(
         v.ContactId(f"c{number}"),
         known,
@@ -59,6 +64,23 @@ def test_random_puts_and_drops_keep_columns_and_lines_right() -> None:
     check(waiting, there)
 
 
+def test_cleared_columns_are_as_new_ones() -> None:
+    waiting = Waiting(2)
+    known = v.Relationship(v.AgentId("ann"), 500)
+    for number, kind in enumerate([3, 1, 3]):
+        waiting.put(contact_of(number, relationships=(known,)), kind, 60, [(1, 700)])
+    assert [3, 1, 3] == waiting.clear()
+    assert (0, 0, False, {}) == (
+        len(waiting),
+        waiting.count("q"),
+        waiting.preferring,
+        waiting.links,
+    )
+    later = contact_of(7)
+    waiting.put(later, 2, 0)
+    check(waiting, {later.contact_id: (later, 2, 0, [])})
+
+
 def check(
     waiting: Waiting, there: dict[v.ContactId, tuple[Contact, int, int, list[tuple[int, int]]]]
 ) -> None:
@@ -102,8 +124,8 @@ def test_the_strongest_of_several_preferences_for_a_channel_counts() -> None:
 def test_links_lead_from_agents_to_contacts() -> None:
     waiting = Waiting(0)
     friend, tired = v.AgentId("friend"), v.AgentId("tired")
-    facts = {"relationships": (v.Relationship(friend, 7), v.Relationship(tired, 7))}
-    linked = copied(contact_of(1, **facts), pauses={tired: 9})
+    known = v.Relationship(friend, 7), v.Relationship(tired, 7)
+    linked = copied(contact_of(1, relationships=known), pauses={tired: 9})
     waiting.put(linked, 0, 0)
     waiting.put(contact_of(2, relationships=(v.Relationship(friend, 1),)), 0, 0)
     assert {friend: ["c1", "c2"], tired: ["c1"]} == {

@@ -96,6 +96,19 @@ class Waiting:
             self._preferring -= 1
         return kind
 
+    def clear(self) -> list[int]:
+        """Takes all contacts out at once; returns their kinds."""
+        count = len(self.contacts)
+        kinds: list[int] = self.kind[:count].tolist()
+        self.contacts.clear()
+        self.row_of.clear()
+        self.links.clear()
+        self._lines.clear()
+        if self._preferring:
+            self._tastes[:, :count] = 0
+            self._preferring = 0
+        return kinds
+
     def position(self, contact_id: ContactId) -> int:
         """Returns 1 for the first in its queue, 2 for the next ...; 0 if it does not wait here.
 

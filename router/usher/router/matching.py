@@ -160,8 +160,10 @@ class Matcher:
         """Takes the noted records into the columns."""
         if self._noted_contacts:
             noted, self._noted_contacts = self._noted_contacts, {}
+            self._take_out(noted)
             for contact in noted.values():
-                self._refresh_contact(contact)
+                if contact.waits_unoffered:
+                    self._put_in(contact)
         if self._noted_agents:
             noted_agents, self._noted_agents = self._noted_agents, {}
             for agent in noted_agents.values():
@@ -171,21 +173,30 @@ class Matcher:
         if self._freed and not len(self._waiting):
             self._freed = {}  # nobody waits, so no allowed pair is left
 
-    def _refresh_contact(self, contact: Contact) -> None:
-        contact_id = contact.contact_id
-        if contact_id in self._waiting.row_of:
-            self._kinds.release(self._waiting.drop(contact_id))
+    def _take_out(self, contact_ids: Mapping[ContactId, Contact]) -> None:
+        """Takes these out of the waiting columns, if they are there; all at once if none is left.
+
+        After a match that left nobody waiting, that is every contact of it.
+        """
+        waiting = self._waiting
+        there = [contact_id for contact_id in contact_ids if contact_id in waiting.row_of]
+        if len(there) == len(waiting):
+            kinds = waiting.clear()
+        else:
+            kinds = [waiting.drop(contact_id) for contact_id in there]
+        for kind in kinds:
+            self._kinds.release(kind)
+        for contact_id in there:
             self._changed.pop(contact_id, None)
-        if not contact.waits_unoffered:
-            return
-        facts = contact.facts
-        kind = self._kinds.number(facts)
+
+    def _put_in(self, contact: Contact) -> None:
+        """Puts a contact that waits into the columns; it counts as changed."""
+        kind = self._kinds.number(contact.facts)
         if kind is None:
             return
-        channels = self._agents.channels
-        _put(self._waiting, contact, kind, channels)
+        _put(self._waiting, contact, kind, self._agents.channels)
         self._kinds.hold(kind)
-        self._changed[contact_id] = None
+        self._changed[contact.contact_id] = None
 
     def _with_room(self, indexes: Iterable[int]) -> Longs:
         """Returns the agents among these that may have room for something, sorted."""

@@ -56,7 +56,9 @@ OPTIONS: Final = (
     # A kilobyte above our own limit, so that ours, which says more, is met first.
     ("grpc.max_receive_message_length", BATCH_BYTES_MAX + 1024),
     ("grpc.max_metadata_size", 16 * 1024),
-    # gRPC cancels at random what it has not handed over: our own admission says why, and is first.
+    # gRPC cancels at random what it has not handed over, and does not say why. So a connection
+    # with more streams than all watches and admitted calls is refused further ones (UNAVAILABLE).
+    ("grpc.max_concurrent_streams", 12_000),
     ("grpc.server.max_pending_requests", 20_000),
     ("grpc.server.max_pending_requests_hard_limit", 30_000),
     ("grpc.so_reuseport", 0),  # two servers on one port would share its calls

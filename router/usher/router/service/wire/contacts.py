@@ -89,8 +89,9 @@ def attributes_of(private: bytes | None) -> dict[str, str]:
 
 
 def _languages(message: contact_pb2.NewContact) -> tuple[str, ...]:
-    found = tuple(message.languages)
-    return fields.languages_of(found, "languages", LANGUAGES_MAX) if found else ()
+    if not message.languages:
+        return ()
+    return fields.languages_of(message.languages, "languages", LANGUAGES_MAX)
 
 
 def _urgency(message: contact_pb2.NewContact) -> Urgency:
@@ -138,9 +139,9 @@ def _waited_ms(message: contact_pb2.NewContact) -> int:
 
 
 def _private(message: contact_pb2.NewContact) -> bytes:
-    attributes = dict(message.attributes)
-    if not attributes:
+    if not message.attributes:
         return b""
+    attributes = dict(message.attributes)
     _check_attributes(attributes)
     return _ENCODER.encode(attributes)
 

@@ -7,6 +7,7 @@ The usual case costs one match of an expression; nothing here knows a particular
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
@@ -26,13 +27,26 @@ PAGE_SIZE_MAX: Final = 1_000
 SESSION_MAX: Final = 2**53
 DAY_MS: Final = 24 * 3600 * 1000
 
+CODE_MAX: Final = 64
+CODES_KNOWN: Final = 4_096
+
 _id = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _leg_id = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[0-9]{1,9}){1,3}").fullmatch
-_code = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,63}").fullmatch
+_matches_code = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,63}").fullmatch
 _language = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}").fullmatch
 
 EnumType = TypeVar("EnumType", bound=Enum)
 Number = TypeVar("Number", bound=int)
+
+
+@lru_cache(CODES_KNOWN)
+def _known_code(value: str) -> bool:
+    return _matches_code(value) is not None
+
+
+def _is_code(value: str) -> bool:
+    """Returns whether it is a code: the same few come again and again, so they are remembered."""
+    return len(value) <= CODE_MAX and _known_code(value)
 
 
 def needed_id(value: str, field: str) -> str:
@@ -73,14 +87,14 @@ def session_of(value: int) -> int:
 
 def needed_code(value: str, field: str) -> str:
     """Returns a code that must be there."""
-    if _code(value) is None:
+    if not _is_code(value):
         raise Invalid(field, f"required, {CODE_RULE}")
     return value
 
 
 def optional_code(value: str, field: str) -> str:
     """Returns a code that may be empty."""
-    if value and _code(value) is None:
+    if value and not _is_code(value):
         raise Invalid(field, f"{CODE_RULE}, or empty")
     return value
 

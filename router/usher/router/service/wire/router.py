@@ -124,34 +124,35 @@ def sync_command(request: pb.SyncContactsRequest, actor: Actor) -> commands.Sync
 
 def enqueue_answer(contact_id: ContactId, pool: Pool, _happened: Events) -> bytes:
     """Returns the reply of EnqueueContact."""
-    return pb.EnqueueContactResponse(
-        placement=placement(pool, contact_id), position=pool.position
-    ).SerializeToString()
+    reply = pb.EnqueueContactResponse(position=pool.position)
+    _fill_placement(reply.placement, pool, contact_id)
+    return reply.SerializeToString()
 
 
 def enqueue_all_answer(contact_ids: Iterable[ContactId], pool: Pool, _happened: Events) -> bytes:
     """Returns the reply of EnqueueContacts."""
-    placements = [placement(pool, contact_id) for contact_id in contact_ids]
-    return pb.EnqueueContactsResponse(
-        placements=placements, position=pool.position
-    ).SerializeToString()
+    reply = pb.EnqueueContactsResponse(position=pool.position)
+    for contact_id in contact_ids:
+        _fill_placement(reply.placements.add(), pool, contact_id)
+    return reply.SerializeToString()
 
 
 def requeue_answer(contact_id: ContactId, pool: Pool, _happened: Events) -> bytes:
     """Returns the reply of RequeueContact."""
-    return pb.RequeueContactResponse(
-        placement=placement(pool, contact_id), position=pool.position
-    ).SerializeToString()
+    reply = pb.RequeueContactResponse(position=pool.position)
+    _fill_placement(reply.placement, pool, contact_id)
+    return reply.SerializeToString()
 
 
-def placement(pool: Pool, contact_id: ContactId) -> pb.Placement:
-    """Returns where the contact stands: with an agent, or at a place in the queue (0 = neither)."""
+def _fill_placement(place: pb.Placement, pool: Pool, contact_id: ContactId) -> None:
+    """Tells where the contact stands: with an agent, or at a place in the queue (0 = neither)."""
+    place.contact_id = contact_id
     contact = pool.ledger.contacts.get(contact_id)
     owner = contact.owner if contact is not None else None
     if owner is not None:
-        return pb.Placement(contact_id=contact_id, offer=views.offer_view(owner))
-    place = 0 if contact is None else pool.queue_position(contact_id)
-    return pb.Placement(contact_id=contact_id, queue_position=place)
+        views.fill_offer(place.offer, owner)
+    else:
+        place.queue_position = 0 if contact is None else pool.queue_position(contact_id)
 
 
 def abandon_answer(pool: Pool, happened: Events) -> bytes:

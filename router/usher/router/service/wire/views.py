@@ -16,17 +16,15 @@ _NO_URGENCY = Urgency()
 _DUE_STATES = (LegState.OFFERED, LegState.JOINING, LegState.WRAPPING)
 
 
-def offer_view(leg: Leg) -> leg_pb2.Offer:
-    """Returns the leg as the reply to an enqueue tells it."""
-    view = leg_pb2.Offer(
-        leg_id=leg.leg_id,
-        agent_id=leg.agent_id,
-        state=choices.LEG_STATE_NUMBERS[leg.state],
-        score=leg.score,
-    )
-    if leg.state in _DUE_STATES:
+def fill_offer(view: leg_pb2.Offer, leg: Leg) -> None:
+    """Fills an empty message with the leg as the reply to an enqueue tells it."""
+    state = leg.state
+    view.leg_id = leg.leg_id
+    view.agent_id = leg.agent_id
+    view.state = choices.LEG_STATE_NUMBERS[state]
+    view.score = leg.score
+    if state in _DUE_STATES:
         set_time(view.lease_end_time, leg.due_ms)
-    return view
 
 
 def leg_view(leg: Leg) -> leg_pb2.Leg:
