@@ -81,6 +81,23 @@ class Waiting:
             line = self._lines[contact.facts.queue] = []
         insort(line, (order_ms, sequence))
 
+    def put_all(
+        self, contacts: Sequence[Contact], kinds: Sequence[int], needs: Sequence[int]
+    ) -> None:
+        """Adds contacts that are not there yet and have neither preferences nor links."""
+        begin, count = len(self.contacts), len(contacts)
+        while begin + count > self._table.shape[1]:
+            self._grow()
+        order_ms = [contact.order_ms for contact in contacts]
+        sequence = [contact.sequence for contact in contacts]
+        rows = slice(begin, begin + count)
+        self._table[:, rows] = (order_ms, sequence, kinds, needs, [0] * count)
+        self.contacts += contacts
+        for row, contact in enumerate(contacts, begin):
+            self.row_of[contact.contact_id] = row
+            line = self._lines.setdefault(contact.facts.queue, [])
+            insort(line, (order_ms[row - begin], sequence[row - begin]))
+
     def drop(self, contact_id: ContactId) -> int:
         """Takes a contact out (it must be there); returns its kind."""
         row = self.row_of.pop(contact_id)

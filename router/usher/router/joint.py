@@ -32,6 +32,9 @@ from usher.router.scoring import (
     first,
 )
 
+SLOTS_FIRST = 4
+"""So many slots of an agent are looked at first, and as many times more if that was too few."""
+
 _TIE_BITS = 24  # more than any number of rows or columns in a table of TABLE_CELLS_MAX
 
 
@@ -98,11 +101,16 @@ def alike(
     values = problem.values[0]
     since = field.since[problem.places]
     near = first(count, -values, since)
-    columns = _expand(near, room[near])
-    worth = values[columns.place] - _falls(field, problem, columns, price)[0]
-    since = np.where(columns.slot == 0, since[columns.place], NOT_IDLE)
-    top = first(count, -worth, since, columns.place, columns.slot)
-    top = top[np.lexsort((columns.slot[top], columns.place[top], since[top], -worth[top]))]
+    depth = SLOTS_FIRST
+    while True:
+        columns = _expand(near, np.minimum(room[near], depth))
+        worth = values[columns.place] - _falls(field, problem, columns, price)[0]
+        rested = np.where(columns.slot == 0, since[columns.place], NOT_IDLE)
+        top = first(count, -worth, rested, columns.place, columns.slot)
+        if depth >= count or int(columns.slot[top].max()) < depth - 1:
+            break  # an agent's slots fall in worth: behind one that was not chosen none is
+        depth *= SLOTS_FIRST
+    top = top[np.lexsort((columns.slot[top], columns.place[top], rested[top], -worth[top]))]
     items = first(count, *keys)
     items = items[np.lexsort(tuple(key[items] for key in reversed(order)))]
     return Chosen(items, columns.place[top], problem.own[items] + worth[top])

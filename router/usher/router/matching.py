@@ -28,6 +28,9 @@ from usher.router.stages import Stages
 
 __all__ = ["Matcher", "Pair", "warm_up"]
 
+TOGETHER = 8
+"""So many changed contacts go into the columns together; fewer are quicker one by one."""
+
 
 class Pair(NamedTuple):
     """A contact to be offered to an agent; prices in units of the agent's capacity."""
@@ -160,10 +163,11 @@ class Matcher:
         """Takes the noted records into the columns."""
         if self._noted_contacts:
             noted, self._noted_contacts = self._noted_contacts, {}
-            self._take_out(noted)
-            for contact in noted.values():
-                if contact.waits_unoffered:
-                    self._put_in(contact)
+            if len(noted) < TOGETHER:
+                for contact in noted.values():
+                    self._refresh_contact(contact)
+            else:
+                self._refresh_contacts(noted)
         if self._noted_agents:
             noted_agents, self._noted_agents = self._noted_agents, {}
             for agent in noted_agents.values():
@@ -173,30 +177,49 @@ class Matcher:
         if self._freed and not len(self._waiting):
             self._freed = {}  # nobody waits, so no allowed pair is left
 
-    def _take_out(self, contact_ids: Mapping[ContactId, Contact]) -> None:
-        """Takes these out of the waiting columns, if they are there; all at once if none is left.
+    def _refresh_contact(self, contact: Contact) -> None:
+        contact_id = contact.contact_id
+        if contact_id in self._waiting.row_of:
+            self._kinds.release(self._waiting.drop(contact_id))
+            self._changed.pop(contact_id, None)
+        if not contact.waits_unoffered:
+            return
+        kind = self._kinds.number(contact.facts)
+        if kind is not None:
+            _put(self._waiting, contact, kind, self._agents.channels)
+            self._kinds.hold(kind)
+            self._changed[contact_id] = None
 
-        After a match that left nobody waiting, that is every contact of it.
-        """
-        waiting = self._waiting
-        there = [contact_id for contact_id in contact_ids if contact_id in waiting.row_of]
-        if len(there) == len(waiting):
-            kinds = waiting.clear()
-        else:
-            kinds = [waiting.drop(contact_id) for contact_id in there]
-        for kind in kinds:
-            self._kinds.release(kind)
+    def _refresh_contacts(self, noted: Mapping[ContactId, Contact]) -> None:
+        """Does the same for many: after a match that left nobody waiting, all go out at once."""
+        waiting, kinds = self._waiting, self._kinds
+        there = [contact_id for contact_id in noted if contact_id in waiting.row_of]
+        whole = len(there) == len(waiting)
+        gone = waiting.clear() if whole else [waiting.drop(contact_id) for contact_id in there]
+        for kind in gone:
+            kinds.release(kind)
         for contact_id in there:
             self._changed.pop(contact_id, None)
+        self._put_in([contact for contact in noted.values() if contact.waits_unoffered])
 
-    def _put_in(self, contact: Contact) -> None:
-        """Puts a contact that waits into the columns; it counts as changed."""
-        kind = self._kinds.number(contact.facts)
-        if kind is None:
-            return
-        _put(self._waiting, contact, kind, self._agents.channels)
-        self._kinds.hold(kind)
-        self._changed[contact.contact_id] = None
+    def _put_in(self, contacts: Iterable[Contact]) -> None:
+        plain: list[Contact] = []
+        numbers: list[int] = []
+        for contact in contacts:
+            facts = contact.facts
+            kind = self._kinds.number(facts)
+            if kind is None:
+                continue
+            if facts.preferences or facts.relationships or contact.pauses:
+                _put(self._waiting, contact, kind, self._agents.channels)
+            else:
+                plain.append(contact)
+                numbers.append(kind)
+            self._kinds.hold(kind)
+            self._changed[contact.contact_id] = None
+        if plain:
+            needs = [need(contact.facts.urgency) for contact in plain]
+            self._waiting.put_all(plain, numbers, needs)
 
     def _with_room(self, indexes: Iterable[int]) -> Longs:
         """Returns the agents among these that may have room for something, sorted."""

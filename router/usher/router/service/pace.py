@@ -15,7 +15,7 @@ from collections.abc import Callable
 from time import monotonic, thread_time
 from typing import Final
 
-UNPACED_CONTACTS: Final = 64  # so many waiting are not made to wait for more company
+UNPACED_CONTACTS: Final = 256  # so many waiting need no more company: a batch is full
 WINDOW_S: Final = 0.01  # over which the share is measured; half of it counts at once
 LEAST_PART: Final = 0.2
 IDLE_SHARE: Final = 0.3
