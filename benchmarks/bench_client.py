@@ -221,6 +221,7 @@ async def _drive(given: argparse.Namespace, caller: Caller) -> tuple[int, float,
         return await caller.enqueue_batch(given.batch)
 
     step = {"steady": steady, "enqueue": enqueue, "batch": batch}[given.scenario]
+    await step()  # connects: that is not what is measured
     if given.rate:
         return await open_loop(step, given.rate, given.seconds, seed=7)
     return await closed_loop(step, given.callers, given.seconds)

@@ -137,4 +137,4 @@ def _take_head(ledger: Ledger, head: _Head, profiles: tuple[AgentProfile, ...]) 
         ledger.set_roster(Roster(version=head.roster_version, agents=profiles))
     for contact in ledger.contacts.values():
         ledger.live_count += contact.state is not ContactState.ENDED
-        ledger.deadlines.add_all(contact)
+    ledger.deadlines.rebuild()
