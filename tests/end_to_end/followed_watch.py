@@ -56,29 +56,37 @@ class FollowedWatch:
             self.ended_with = error.code()
 
     async def resumed(self, server: ServerProcess) -> list[str]:
-        """Resumes with the token; returns where what it holds then differs from the server's."""
-        contacts = await list_contacts(server, _LIVE)
-        wanted: dict[str, int]
-        if self._kind == "WatchContacts":
-            wanted = {contact.contact_id: contact.state for contact in contacts}
-        else:
-            legs = [leg for contact in contacts for leg in contact.legs]
-            wanted = {leg.leg_id: leg.state for leg in legs if leg.state in _OF_LIVE_CONTACTS}
+        """Resumes with the token; returns where what it holds then differs from the server's.
+
+        The server goes on meanwhile (a wrap-up ends, its agent is offered the next contact), so
+        both are compared after each step, for the last time when a bookmark tells of a quiet time.
+        """
         if not self.token:
             return [f"{self._kind}: ended without a token"]
-        stream = self._messages(server)
         async with asyncio.timeout(RESUME_LIMIT_S):
-            async for message in stream:  # a bookmark at the latest comes after all changes
+            async for message in self._messages(server):
                 self._take(message)
-                if not message.head.more and self._shown() == wanted:
-                    break
-                if message.head.step == watch_pb2.WATCH_STEP_BOOKMARK:
-                    break
+                if message.head.more:
+                    continue
+                differences = self._differences(await self._listed(server))
+                if not differences or message.head.step == watch_pb2.WATCH_STEP_BOOKMARK:
+                    return differences
+        return [f"{self._kind}: ended before a bookmark"]
+
+    async def _listed(self, server: ServerProcess) -> dict[str, int]:
+        """Returns the states by id as the server lists them."""
+        contacts = await list_contacts(server, _LIVE)
+        if self._kind == "WatchContacts":
+            return {contact.contact_id: contact.state for contact in contacts}
+        legs = [leg for contact in contacts for leg in contact.legs]
+        return {leg.leg_id: leg.state for leg in legs if leg.state in _OF_LIVE_CONTACTS}
+
+    def _differences(self, listed: dict[str, int]) -> list[str]:
         shown = self._shown()
         return [
-            f"{self._kind}: {name}: {shown.get(name)}, not {wanted.get(name)}"
-            for name in sorted(wanted | shown)
-            if wanted.get(name) != shown.get(name)
+            f"{self._kind}: {name}: {shown.get(name)}, not {listed.get(name)}"
+            for name in sorted(listed | shown)
+            if listed.get(name) != shown.get(name)
         ]
 
     def _shown(self) -> dict[str, int]:
