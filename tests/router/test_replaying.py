@@ -29,3 +29,16 @@ def test_after_a_replay_the_same_is_due_as_in_the_live_pool() -> None:
 
 def _due(pool: Pool) -> set[object]:
     return set(pool.ledger.deadlines.due(1 << 60, 1_000))
+
+
+def test_only_the_first_look_goes_by_the_contacts_alone() -> None:
+    live = Driven.opened(policy(queue("main")), profile("anna"))
+    live.complete(live.talk("ended").contact_id)
+    pool = Pool()
+    with pool.ledger.replaying():
+        for record in live.records:
+            pool.replay(record.events, record.at_ms)
+    assert not pool.needs_match
+    assert pool._matcher is None
+    assert not pool.needs_match
+    assert pool._matcher is not None, "each turn would look through all contacts"

@@ -41,6 +41,7 @@ class Pool:
         self.ledger = Ledger()
         self._matcher: Matcher | None = None
         self._matched = False
+        self._looked = False
 
     @property
     def position(self) -> int:
@@ -89,7 +90,8 @@ class Pool:
         ledger = self.ledger
         if ledger.policy is None or ledger.roster is None:
             return False
-        if self._matcher is None and not any(c.waits_unoffered for c in ledger.contacts.values()):
+        first_look, self._looked = not self._looked, True
+        if first_look and not any(c.waits_unoffered for c in ledger.contacts.values()):
             return False  # a restart with nobody waiting serves before the columns are made
         return self.matcher.needs_match
 
