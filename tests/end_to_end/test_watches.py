@@ -145,6 +145,7 @@ async def test_bookmarks_move_a_quiet_watch_on(monkeypatch: pytest.MonkeyPatch) 
         picture = Watched()
         request = pb.WatchContactsRequest(queues=["chats"])
         stream = usher.router.WatchContacts(request)
+        picture.take_in(await stream.read())  # a snapshot from before the enqueue
         placed = await client.enqueue("main", "chat", contact_id="c1")
         await picture.until(stream, placed.position)
         stream.cancel()
