@@ -22,22 +22,23 @@ demo: setup  ## a busy quarter of an hour through a real server, with a live tab
 test: setup  ## all tests, long counts at a tenth (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: setup  ## format, lint, types, protos
+lint: setup  ## format, lint, types, protos, Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/buf lint
+	$(BIN)/hadolint Dockerfile
 
 bench: setup  ## microseconds per decision; calls per second against a bare echo server
 	$(BIN)/python benchmarks/bench_pool.py $(ARGS)
 	$(BIN)/python benchmarks/bench_server.py $(ARGS)
 
-load: setup  ## replay a call log: make load CSV=<file> ARGS="..."
-	@test -n "$(CSV)" || { echo 'Which call log? make load CSV=<file.csv.gz> [ARGS="..."]' >&2; exit 2; }
-	@$(BIN)/usher load "$(CSV)" $(ARGS)
+load: setup  ## load servers of its own, one table (CSV=<file>: replay that call log instead)
+	@if test -n "$(CSV)"; then $(BIN)/usher load "$(CSV)" $(ARGS); \
+		else $(BIN)/python benchmarks/load.py $(ARGS); fi
 
 soak: setup  ## the crash and soak tests at full size
-	@USHER_FULL=1 $(BIN)/python -m pytest -m "crash or soak" --timeout 3600 $(ARGS)
+	@USHER_FULL=1 $(BIN)/python -m pytest -m "crash or soak or branch" --timeout 3600 $(ARGS)
 
 coverage: setup  ## line coverage of the core, at least 95%
 	@$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=95 $(ARGS)
@@ -48,7 +49,7 @@ proto: .venv/locked  ## make build/gen from proto/
 
 lock:  ## choose the newest allowed versions anew: requirements.lock
 	@test -x build/lock/bin/uv || { $(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv; }
-	build/lock/bin/uv pip compile pyproject.toml --group dev --extra fast --universal --upgrade \
+	build/lock/bin/uv pip compile pyproject.toml --group dev --extra fast --extra redis --universal --upgrade \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--quiet --output-file requirements.lock
 

@@ -7,12 +7,13 @@ written a little later, in the background. Takes the flags of `usher serve` that
 import argparse
 import asyncio
 import signal
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 
 from usher.queue.journal.contract import (
     Batch,
     Journal,
+    JournalError,
     PositionConflict,
     RememberedRequest,
     Snapshot,
@@ -89,6 +90,10 @@ class CarelessJournal:
     async def latest_snapshot(self) -> Snapshot | None:
         """See Journal.latest_snapshot."""
         return await self._honest.latest_snapshot()
+
+    def listen(self, listener: Callable[[JournalError | None], None]) -> None:
+        """See Journal.listen."""
+        self._honest.listen(listener)
 
     def sync_times_ms(self) -> list[float]:
         """See Journal.sync_times_ms."""

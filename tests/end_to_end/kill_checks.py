@@ -24,6 +24,7 @@ from tests.end_to_end.kill_load import (
 from tests.end_to_end.server_process import ServerProcess
 
 from usher.queue.codec import Record, decode_records
+from usher.queue.journal.contract import Journal
 from usher.queue.journal.sqlite import SqliteJournal
 from usher.queue.ledger import Touched
 from usher.router.pool import Pool
@@ -222,18 +223,22 @@ class Journalled:
         self.snapshot_hash = ""
 
     async def read(self, path: Path) -> None:
-        """Replays all records; keeps the latest snapshot's hash beside the pool's own."""
+        """Reads the embedded journal of a server that has ended."""
         journal = await SqliteJournal.open(path)
         try:
-            async for stored in journal.read(0):
-                for record in decode_records(stored.version, stored.body):
-                    self._replay(record)
-            snapshot = await journal.latest_snapshot()
-            if snapshot is not None:
-                self.snapshot_position = snapshot.position
-                self.snapshot_hash = Pool.restore(snapshot.pieces).state_hash()
+            await self.read_from(journal)
         finally:
             await journal.close()
+
+    async def read_from(self, journal: Journal) -> None:
+        """Replays all records; keeps the latest snapshot's hash beside the pool's own."""
+        async for stored in journal.read(0):
+            for record in decode_records(stored.version, stored.body):
+                self._replay(record)
+        snapshot = await journal.latest_snapshot()
+        if snapshot is not None:
+            self.snapshot_position = snapshot.position
+            self.snapshot_hash = Pool.restore(snapshot.pieces).state_hash()
 
     def _replay(self, record: Record) -> None:
         if record.position != self.pool.position + 1:

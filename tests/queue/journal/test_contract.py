@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.queue.journal.redis_server import running_redis
 
 from usher.queue.journal.contract import (
     PIECE_BYTES_MOST,
@@ -18,32 +21,41 @@ from usher.queue.journal.contract import (
     StoredBatch,
 )
 from usher.queue.journal.memory import MemoryJournal
+from usher.queue.journal.redis import RedisJournal
 from usher.queue.journal.sqlite import SqliteJournal
 
 Test = Callable[[Journal], Awaitable[None]]
 Runner = Callable[[Test], None]
 
 
-async def _memory(_: Path) -> Journal:
-    return MemoryJournal()
+STORES = ("memory", "sqlite", "redis")
 
 
-async def _sqlite(folder: Path) -> Journal:
-    return await SqliteJournal.open(folder / "pool.db")
+async def _open(store: str, folder: Path, server: Any) -> Journal:
+    if store == "memory":
+        return MemoryJournal()
+    if store == "sqlite":
+        return await SqliteJournal.open(folder / "pool.db")
+    return await RedisJournal.open(server.url())
 
 
-@pytest.fixture(params=[_memory, _sqlite], ids=["memory", "sqlite"])
+@pytest.fixture(params=STORES)
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Runner:
     """Return what runs a test against a new journal and closes it."""
+    store = request.param
 
-    async def with_journal(test: Test) -> None:
-        journal = await request.param(tmp_path)
+    async def with_journal(test: Test, server: Any) -> None:
+        journal = await _open(store, tmp_path, server)
         try:
             await test(journal)
         finally:
             await journal.close()
 
-    return lambda test: asyncio.run(with_journal(test))
+    def whole(test: Test) -> None:
+        with running_redis(tmp_path / "redis") if store == "redis" else nullcontext() as server:
+            asyncio.run(with_journal(test, server))
+
+    return whole
 
 
 def batch(count: int = 1, body: bytes = b"body", at_ms: int = 7, **others: object) -> Batch:

@@ -1,21 +1,23 @@
 """What every store of a pool's journal promises.
 
 A journal deals in bytes: it neither decodes a batch nor knows what a contact is. It must not know
-the codec, the pool or gRPC. The stores are `memory`, `sqlite` and (later) `redis`.
+the codec, the pool or gRPC. The stores are `memory`, `sqlite` and `redis`.
 
 The error tree, and when each is raised:
 
     JournalError
     ├── PositionConflict       the expected position is not the last one; nothing was written
-    ├── JournalFull            no room on the disk; rolled back, nothing written, still usable
+    ├── JournalFull            no room on the disk or in the store; nothing written, still usable
+    ├── JournalUnavailable     the store is away; whether it wrote is unknown; still usable
     ├── JournalBroken          a write or sync failed; fatal, every later call raises it at once
     ├── JournalLocked          another server has this journal open
+    ├── JournalTaken           another server has taken this journal over; fatal like a broken one
     ├── JournalCorrupt         a checksum or the chain of positions does not hold
     ├── JournalVersionUnknown  a body or snapshot of a format that this build cannot read
     └── JournalClosed          a call after close()
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -38,7 +40,11 @@ class PositionConflict(JournalError):
 
 
 class JournalFull(JournalError):
-    """The disk is full. The append was rolled back; the journal is as before and usable."""
+    """There is no room. The append was rolled back; the journal is as before and usable."""
+
+
+class JournalUnavailable(JournalError):
+    """The store cannot be reached, or takes no writes now. The same call may succeed later."""
 
 
 class JournalBroken(JournalError):
@@ -52,6 +58,10 @@ class JournalLocked(JournalError):
         super().__init__(f"{path} is in use by the server with process id {pid or 'unknown'}")
         self.path = path
         self.pid = pid
+
+
+class JournalTaken(JournalError):
+    """Another server has taken the journal over: nothing of this one is written any more."""
 
 
 class JournalCorrupt(JournalError):
@@ -131,7 +141,8 @@ class Journal(Protocol):
     """One pool's journal, with its private fields, remembered requests and snapshots.
 
     Positions count records from 1; 0 is the position of an empty journal. All methods belong to
-    one event loop. Every method may raise JournalBroken and JournalClosed.
+    one event loop. Every method may raise JournalBroken and JournalClosed, and with a store that
+    is a server of its own JournalUnavailable and JournalTaken.
     """
 
     @property
@@ -158,7 +169,9 @@ class Journal(Protocol):
         """Write the batch after `expected_position`; return once it is as durable as promised.
 
         Several may be under way; they are written in the order of the calls.
-        Raises PositionConflict or JournalFull, and then nothing was written.
+        Raises PositionConflict or JournalFull, and then nothing was written. After
+        JournalUnavailable the same append is to be repeated until it succeeds: what the store
+        has written already is not written twice. Those that were under way behind it fail with it.
         """
         ...
 
@@ -201,6 +214,14 @@ class Journal(Protocol):
 
     def sync_times_ms(self) -> list[float]:
         """Return how long the last syncs took, each in ms; empty where there are none."""
+        ...
+
+    def listen(self, listener: Callable[[JournalError | None], None]) -> None:
+        """Have `listener` told what happens to the store, also while nobody calls.
+
+        JournalUnavailable: it is away; None: it is back; JournalTaken or JournalBroken: this
+        journal is over. One listener; a store in this process never has anything to tell.
+        """
         ...
 
     async def close(self) -> None:

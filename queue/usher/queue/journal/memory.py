@@ -5,12 +5,13 @@ It must not know the codec or the pool. What it holds is gone with the process.
 
 import secrets
 from bisect import bisect_right
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 
 from usher.queue.journal.contract import (
     SNAPSHOTS_KEPT,
     Batch,
     JournalClosed,
+    JournalError,
     PositionConflict,
     RememberedRequest,
     Snapshot,
@@ -102,6 +103,9 @@ class MemoryJournal:
         """See Journal.latest_snapshot."""
         self._check_open()
         return self._snapshots[-1] if self._snapshots else None
+
+    def listen(self, listener: Callable[[JournalError | None], None]) -> None:
+        """See Journal.listen: there is nothing to tell."""
 
     async def close(self) -> None:
         """See Journal.close."""

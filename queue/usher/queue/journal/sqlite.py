@@ -190,6 +190,9 @@ class SqliteJournal:
             self._closing = asyncio.ensure_future(asyncio.to_thread(self._stop))
         await asyncio.shield(self._closing)
 
+    def listen(self, listener: Callable[[JournalError | None], None]) -> None:
+        """See Journal.listen: there is nothing to tell."""
+
     def sync_times_ms(self) -> list[float]:
         """Return how long the last commits (at most COMMITS_TIMED) took, sync included."""
         return list(self._commits_ms)

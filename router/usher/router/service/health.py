@@ -1,6 +1,7 @@
 """Health of the services as grpc.health.v1 tells it, and reflection where it is asked for.
 
-Liveness is that of the process: it depends on no store. A server that drains is NOT_SERVING first.
+The empty name is liveness, that of the process: it depends on no store. The services by name are
+readiness: NOT_SERVING while the journal's store is away. A server that drains is NOT_SERVING first.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -39,6 +40,12 @@ class Health:
         """All services take calls."""
         for name in self._names:
             await self._servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def store(self, *, is_there: bool) -> None:
+        """The journal's store has gone or come back: the services with it, the process not."""
+        status = health_pb2.HealthCheckResponse
+        for name in self._names[1:]:
+            await self._servicer.set(name, status.SERVING if is_there else status.NOT_SERVING)
 
     async def draining(self) -> None:
         """No service takes calls, and none will again."""

@@ -43,9 +43,13 @@ class SessionLeases:
         return len(self._leases)
 
     async def start(self) -> None:
-        """Gives each session that has a lease a full one from now, and begins to watch them."""
+        """Gives each session that has a lease a full one from now, and begins to watch them.
+
+        They get one again when the journal's store was away: nobody could be heard meanwhile.
+        """
         for agent in await self._runner.read(_leased):
             self.renew(agent.agent_id, agent.session, agent.lease_ms)
+        self._runner.outage.listeners.append(self._outage)
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
@@ -71,6 +75,11 @@ class SessionLeases:
     def forget(self, agent_id: AgentId) -> None:
         """The session ended by itself."""
         self._leases.pop(agent_id, None)
+
+    def _outage(self, is_over: bool) -> None:
+        if is_over:
+            for agent in _leased(self._runner.pool):
+                self.renew(agent.agent_id, agent.session, agent.lease_ms)
 
     def wake(self) -> None:
         """Looks at the clock again (after a ManualClock was moved)."""

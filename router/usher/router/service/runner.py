@@ -8,23 +8,26 @@ as the former is synced: one sync serves all that came meanwhile. Nothing that d
 leaves before the sync of all that was executed before it.
 
 A full disk rolls the stage and all executed on it back: the pool is made again from the journal.
-Any other error of the journal, or of `apply`, stops the runner for good; `failed` tells it. It must
-not know gRPC, or what commands mean."""
+While the journal's store is away nothing is executed, callers are turned away, and the stage keeps
+its place (`outage`). Any other error of the journal, or of `apply`, stops the runner for good;
+`failed` tells it. It must not know gRPC, or what commands mean."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import TypeVar
 
 from usher.queue.errors import Refused
-from usher.queue.journal.contract import Journal, JournalError, JournalFull
+from usher.queue.journal.contract import Journal, JournalError, JournalFull, JournalUnavailable
 from usher.queue.values import ContactId
 from usher.router.pool import Pool
 from usher.router.service.alarm import Alarm
 from usher.router.service.execution import Execution
 from usher.router.service.inbox import Entry, Inbox, Submission, no_answer
-from usher.router.service.opening import Opened, feed_of, load_pool
+from usher.router.service.opening import Opened, feed_of, load_pool, opened_again
+from usher.router.service.outage import Outage, Shortage, unwatched
 from usher.router.service.pace import Pace
 from usher.router.service.requests import KnownRequests
 from usher.router.service.settings import Settings
@@ -34,7 +37,6 @@ from usher.router.service.telemetry import Counters, logger, told
 from usher.router.service.unavailable import (
     CommandFailed,
     Draining,
-    JournalIsFull,
     PoolUnavailable,
     RequestIdReused,
 )
@@ -43,6 +45,7 @@ __all__ = ["Runner", "Submission", "no_answer"]
 
 STUCK_PAUSE_S = 1.0
 DRAINING_RETRY_MS = 1_000
+OUTAGE_LEAST_S = 1.0  # a shorter one moves no lease
 
 Seen = TypeVar("Seen")
 
@@ -65,6 +68,7 @@ class Runner:
         self.counters = counters or Counters()
         self.failed = asyncio.Event()
         self.feed = feed_of(opened, settings)
+        self.outage = Outage(journal, self._fail)
         self._on_fatal = on_fatal
         self._execution = Execution(opened.pool, opened.private, self.counters)
         self._known = KnownRequests(
@@ -74,12 +78,12 @@ class Runner:
         self._in_hand: list[Entry] = []
         self._stage = Stage(opened.pool.position)
         self._flight: Stage | None = None
-        self._restoring: list[asyncio.Future[bool]] | None = None
+        self._restoring: Stage | None = None
         self._held_back = self._draining = self._stopped = False
         self._wake, self._staged, self._idle = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
-        self._pause_until_s = 0.0
+        self._shortage = Shortage(settings.journal_full_pause_ms)
         self._pace = Pace(settings.turn_every_ms, self._wake.set)
         self._alarm = Alarm(opened.clock, self._wake.set)
         last_snapshot = opened.pool.position - opened.replayed
@@ -112,10 +116,11 @@ class Runner:
         """Returns the encoded answer once it is synced; that of the first time for a repeated id.
 
         Raises Refused by the pool, and NotServed: RequestIdReused, InboxFull, JournalIsFull,
-        PoolUnavailable, Draining, CommandFailed.
+        JournalAway, PoolUnavailable, Draining, CommandFailed.
         """
         request_id = submission.request_id
         while request_id:
+            self._check_serving()
             entry = self._inbox.under_way(request_id)
             if entry is not None:
                 if entry.submission.digest == submission.digest:
@@ -137,7 +142,7 @@ class Runner:
     async def read(self, view: Callable[[Pool], Seen]) -> Seen:
         """Returns what `view` gives of the pool now, once all that it saw is synced.
 
-        Raises what `view` refuses, at that same moment; PoolUnavailable if the pool has stopped.
+        Raises what `view` refuses, at that same moment; JournalAway, PoolUnavailable.
         """
         while True:
             self._check_serving()
@@ -176,19 +181,22 @@ class Runner:
     def _check_serving(self) -> None:
         if self._stopped:
             raise PoolUnavailable("the pool has stopped")
+        if self.outage.stuck:
+            raise self.outage.refusal()
 
     def _admit(self) -> None:
         self._check_serving()
         if self._draining:
             raise Draining("the server is about to stop", DRAINING_RETRY_MS)
-        if self._restoring is not None or self._loop.time() < self._pause_until_s:
-            raise self._full()
+        if self._restoring is not None or self._shortage.left_s:
+            raise self._shortage.refusal()
 
     async def _remembered(self, submission: Submission) -> bytes | None:
         """Returns the recorded answer, None if it was forgotten meanwhile."""
-        self._check_serving()
         try:
             remembered = await self.journal.request(submission.request_id)
+        except JournalUnavailable:
+            raise self.outage.refusal() from None
         except JournalError as error:
             self._fail(error)
             raise PoolUnavailable("the pool has stopped") from None
@@ -203,7 +211,7 @@ class Runner:
     async def _settled(self) -> bool:
         """Waits for the sync of all executed so far; returns False if it was rolled back."""
         if self._restoring is not None:
-            readers = self._restoring
+            readers = self._restoring.readers
         elif self._stage.records:
             readers = self._stage.readers
         elif self._flight is not None:
@@ -220,10 +228,9 @@ class Runner:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            pause_s = self._pause_until_s - self._loop.time()
-            if self._restoring is not None:
+            if self._restoring is not None or self.outage.stuck:
                 continue
-            if pause_s > 0:
+            if pause_s := self._shortage.left_s:
                 self._loop.call_later(pause_s, self._wake.set)
                 continue
             if self._pace.holds(self._inbox.contacts):
@@ -245,14 +252,11 @@ class Runner:
         if self._inbox and self._in_hand:
             self._wake.set()
         self._in_hand = []
-        self._set_alarm()
-        self._note_idle()
-
-    def _set_alarm(self) -> None:
         if self._execution.expiry_stuck:
             self._alarm.set_in(STUCK_PAUSE_S)
         else:
             self._alarm.set(self.pool.next_deadline())
+        self._note_idle()
 
     # writing
 
@@ -271,7 +275,7 @@ class Runner:
         if stage.records:
             began_s = monotonic()
             try:
-                await self.journal.append(stage.first, stage.batch())
+                await self._append(stage)
             except JournalFull:
                 await self._roll_back(stage)
                 return
@@ -280,6 +284,22 @@ class Runner:
         self._settle(stage)
         self._snapshots.begin()
         self._note_idle()
+
+    async def _append(self, stage: Stage) -> None:
+        """Returns once it is in the journal, however long its store is away."""
+        append = partial(self.journal.append, stage.first, stage.batch())
+        _, away_s = await self.outage.through(append, partial(self._turn_away, stage))
+        if away_s >= OUTAGE_LEAST_S:
+            unwatched(self._inbox.put(opened_again(self.pool, self.clock)).join())
+        if away_s:
+            self._wake.set()
+
+    def _turn_away(self, stage: Stage) -> None:
+        """The store is away. What was executed stays: its effect is unknown to those who wait."""
+        refusal = self.outage.refusal()
+        for executed in (stage, self._stage):
+            executed.let_down(refusal)
+        self._give_up(self._inbox.take_all(), refusal)
 
     def _leave_stage(self) -> Stage:
         """Returns the stage, closed, and begins the next."""
@@ -310,25 +330,23 @@ class Runner:
         """The disk is full: nothing of this stage and of what was executed on it has happened."""
         self.counters.journal_full += 1
         logger().error("journal_full", position=stage.first, records=len(stage.records))
-        self._restoring = stage.readers + self._stage.readers
-        self._pause_until_s = self._loop.time() + self.settings.journal_full_pause_ms / 1000
-        self._give_up([*stage.entries(), *self._stage.entries(), *self._inbox.take_all()])
+        restoring = self._restoring = Stage(stage.first)
+        restoring.readers = stage.readers + self._stage.readers
+        self._shortage.begin()
+        entries = [*stage.entries(), *self._stage.entries(), *self._inbox.take_all()]
+        self._give_up(entries, self._shortage.refusal())
         self._flight = None
         self._snapshots.drop()
-        loaded = await load_pool(self.journal)
+        load = partial(load_pool, self.journal)
+        loaded, _ = await self.outage.through(load, partial(restoring.release, synced=False))
         self._execution = Execution(loaded.pool, loaded.private, self.counters)
         self._known.replace(loaded.requests)
         self._stage = Stage(loaded.pool.position)
-        self._stage.readers, self._restoring = self._restoring, None
-        self._stage.release(synced=False)
+        self._restoring = None
+        restoring.release(synced=False)
         self.wake()
 
-    def _full(self) -> JournalIsFull:
-        wait_ms = int(max(0.0, self._pause_until_s - self._loop.time()) * 1000)
-        return JournalIsFull("the journal has no room; nothing was changed", max(wait_ms, 100))
-
-    def _give_up(self, entries: list[Entry]) -> None:
-        error = self._full()
+    def _give_up(self, entries: list[Entry], error: Exception) -> None:
         for entry in entries:
             self._inbox.leave(entry)
             entry.fail(error)
@@ -360,17 +378,12 @@ class Runner:
     def _let_down(self, error: PoolUnavailable) -> None:
         """Gives all that waits an end: entries get the error, reads look again and find it."""
         self._stopped = True
-        for stage in (self._flight, self._stage):
+        for stage in (self._flight, self._stage, self._restoring):
             if stage is not None:
-                for entry in stage.entries():
-                    entry.fail(error)
-                stage.release(synced=False)
+                stage.let_down(error)
         for entry in (*self._in_hand, *self._inbox.take_all()):
             entry.fail(error)
         self._in_hand, self._flight, self._stage = [], None, Stage(self.feed.position)
-        for reader in self._restoring or ():
-            if not reader.done():
-                reader.set_result(False)
 
     def _note_idle(self) -> None:
         if not self._inbox and self._stage.empty and self._flight is None:

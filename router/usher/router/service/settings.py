@@ -25,6 +25,7 @@ class SettingsError(Exception):
 class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All settings, with their defaults.
 
+    `journal`: where the journal lies, redis://...; empty = embedded, in `data_dir`.
     `turn_every_ms`: a busy server lets commands gather for so long to share a batch and its sync.
     `batch_contacts_max`: contacts executed as one batch. `requests_max`, `requests_kept_ms`: how
     many answers are remembered, and how long. `feed_*`: what is kept for watches that resume.
@@ -34,6 +35,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     was full."""
 
     data_dir: Annotated[str, Meta(min_length=1, max_length=4096)] = "usher-data"
+    journal: Annotated[str, Meta(pattern=r"^($|(redis|rediss|unix)://)", max_length=4096)] = ""
     listen: Annotated[str, Meta(pattern=r"^(\S+:[0-9]{1,5}|unix:\S+)$")] = "127.0.0.1:7460"
     policy: str = ""
     roster: str = ""
@@ -76,8 +78,13 @@ def read_settings(
 
 
 def printable(settings: Settings) -> dict[str, object]:
-    """Returns all settings by name, as plain values."""
-    return dict(msgspec.structs.asdict(settings))
+    """Returns all settings by name, as plain values without passwords."""
+    values: dict[str, object] = msgspec.structs.asdict(settings)
+    if settings.journal:
+        from usher.queue.journal.redis_place import masked
+
+        values["journal"] = masked(settings.journal)
+    return values
 
 
 def _from_file(file: Path) -> dict[str, Any]:

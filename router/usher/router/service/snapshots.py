@@ -7,7 +7,7 @@ piece, each made when its turn comes. It must not know what a snapshot holds.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from usher.queue.journal.contract import Journal, JournalFull
+from usher.queue.journal.contract import Journal, JournalFull, JournalUnavailable
 from usher.router.pool import Pool
 from usher.router.service.settings import Settings
 from usher.router.service.telemetry import logger
@@ -15,7 +15,7 @@ from usher.router.snapshots import SNAPSHOT_VERSION, PoolSnapshot
 
 
 class Snapshots:
-    """Writes snapshots into a journal; `on_error` is told of errors that are not a full disk."""
+    """Writes snapshots into a journal; `on_error` is told of errors that do not pass."""
 
     def __init__(
         self,
@@ -55,12 +55,15 @@ class Snapshots:
         self._taken = None
 
     async def write(self, position: int, snapshot: PoolSnapshot) -> None:
-        """Writes a snapshot; without room it is told and left out: the tail is longer then."""
+        """Writes a snapshot; one that cannot be written is told and left out: a longer tail."""
         began_s = self._loop.time()
         try:
             await self._journal.write_snapshot(position, SNAPSHOT_VERSION, _one_by_one(snapshot))
         except JournalFull:
             logger().error("snapshot_without_room", position=position)
+            return
+        except JournalUnavailable:
+            logger().error("snapshot_without_store", position=position)
             return
         duration_ms = int((self._loop.time() - began_s) * 1000)
         logger().info("snapshot_written", position=position, duration_ms=duration_ms)

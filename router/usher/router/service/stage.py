@@ -51,6 +51,12 @@ class Stage:
                 reader.set_result(synced)
         self.readers.clear()
 
+    def let_down(self, error: Exception) -> None:
+        """Gives all that waits an end: entries get the error, reads look again and find it."""
+        for entry in self.entries():
+            entry.fail(error)
+        self.release(synced=False)
+
     def entries(self) -> list[Entry]:
         """Returns all that were executed, whatever came of it."""
         return self.succeeded + [entry for entry, _ in self.failed]

@@ -4,6 +4,7 @@
     ├── RequestIdReused   the id was used with other content            -> FAILED_PRECONDITION
     ├── InboxFull         more is waiting to be executed than allowed   -> RESOURCE_EXHAUSTED
     ├── JournalIsFull     no room for the record; nothing has changed   -> RESOURCE_EXHAUSTED
+    ├── JournalAway       the journal's store is away; effect unknown   -> UNAVAILABLE
     ├── WatchesFull       as many watches as allowed are open           -> RESOURCE_EXHAUSTED
     ├── PoolUnavailable   the pool has stopped; the effect is unknown   -> UNAVAILABLE
     ├── Draining          the server is about to stop                   -> UNAVAILABLE
@@ -48,6 +49,12 @@ class JournalIsFull(NotServed):
     """The journal has no room. The command was rolled back: nothing has changed."""
 
     reason = "JOURNAL_FULL"
+
+
+class JournalAway(NotServed):
+    """The journal's store cannot be reached. Repeating the request id later resolves it."""
+
+    reason = "JOURNAL_UNAVAILABLE"
 
 
 class WatchesFull(NotServed):

@@ -1,0 +1,65 @@
+"""The reading side of a journal on Redis: a connection of its own, one exchange at a time.
+
+A read has no effect, so after a lost connection it is made once more. It must not know what is
+read.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from usher.queue.journal.contract import JournalUnavailable
+from usher.queue.journal.redis_link import Link
+from usher.queue.journal.redis_place import Place
+from usher.queue.journal.redis_rows import Command
+
+
+class Reader:
+    """Asks over a connection that is made when it is needed."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._link: Link | None = None
+        self._turn = asyncio.Lock()
+        self._asking: set[asyncio.Task[list[object]]] = set()
+
+    async def ask(self, *commands: Command) -> list[object]:
+        """Return the replies. Raises JournalUnavailable, and what an error reply means."""
+        # In a task: a caller that is cancelled must not leave replies in the connection.
+        task = asyncio.get_running_loop().create_task(self._ask(commands))
+        self._asking.add(task)
+        task.add_done_callback(self._asked)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Close the connection once what was asked is answered."""
+        while self._asking:
+            await asyncio.wait(self._asking)
+        await self._drop()
+
+    def _asked(self, task: "asyncio.Task[list[object]]") -> None:
+        self._asking.discard(task)
+        if not task.cancelled():
+            task.exception()  # taken note of: the caller may be gone
+
+    async def _ask(self, commands: Sequence[Command]) -> list[object]:
+        async with self._turn:
+            try:
+                return await self._exchange(commands)
+            except JournalUnavailable:
+                await self._drop()
+            try:
+                return await self._exchange(commands)
+            except BaseException:
+                await self._drop()
+                raise
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[object]:
+        if self._link is None:
+            self._link = await Link.connect(self._place, f"usher-reader:{self._place.pool}")
+        await self._link.send(commands)
+        return [await self._link.receive() for _ in commands]
+
+    async def _drop(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.drop()
