@@ -57,6 +57,8 @@ def _sign_out(ledger: Ledger, event: AgentSignedOut, at_ms: int) -> None:
     agent.reason = ""
     agent.lease_ms = 0
     ledger.put_agent(agent)
+    if agent.presence is Presence.OFFLINE:
+        ledger.leave_desk(agent.agent_id)
 
 
 def _lose(ledger: Ledger, event: SessionLost, at_ms: int) -> None:

@@ -14,6 +14,7 @@ from usher.queue.applying_legs import (
     wrap_leg,
 )
 from usher.queue.applying_offers import begin_talk, pause
+from usher.queue.applying_tickets import back_in_line, forget_ticket
 from usher.queue.lifecycle import move_contact
 from usher.queue.state import Contact, Leg, copied
 from usher.queue.values import (
@@ -83,6 +84,8 @@ def _start(ledger: Ledger, event: e.ContactStarted, at_ms: int) -> None:
 def _retire(ledger: Ledger, event: e.ContactsRetired, at_ms: int) -> None:
     for contact_id in event.contact_ids:
         del ledger.contacts[contact_id]
+        if contact_id in ledger.tickets:
+            forget_ticket(ledger, contact_id)
     ledger.touched.retired.extend(event.contact_ids)
 
 
@@ -120,6 +123,8 @@ def _fail_to_connect(
     contact.failures += 1
     contact.state = move_contact(contact.state, ContactState.WAITING)
     pause(ledger, contact, leg.agent_id, event.pause_until_ms)
+    if contact.contact_id in ledger.tickets:
+        back_in_line(ledger, contact.contact_id)
 
 
 def _update(ledger: Ledger, contact: Contact, event: e.ContactUpdated, at_ms: int) -> None:
@@ -166,6 +171,8 @@ def _requeue(ledger: Ledger, contact: Contact, event: e.ContactRequeued, at_ms: 
     contact.state = move_contact(contact.state, ContactState.WAITING)
     if contact.waiting_since_ms == NEVER_MS:
         contact.waiting_since_ms = at_ms
+    if contact.contact_id in ledger.tickets:
+        back_in_line(ledger, contact.contact_id)
 
 
 def _in_queue(facts: ContactFacts, queue: QueueName) -> ContactFacts:
@@ -181,6 +188,7 @@ _OUTCOMES: Final[dict[type, Outcome]] = {
     e.ContactLost: Outcome.LOST,
     e.ContactFailed: Outcome.FAILED,
     e.ContactNoShow: Outcome.NO_SHOW,
+    e.ContactExpired: Outcome.EXPIRED,
 }
 
 

@@ -91,6 +91,7 @@ def _free(ledger: Ledger, leg: Leg, at_ms: int, was_active: bool) -> None:
     if agent.presence is _DRAINING and not agent.legs:
         agent.presence = Presence.OFFLINE
         agent.presence_since_ms = at_ms
+        ledger.leave_desk(agent.agent_id)
     ledger.put_agent(agent)
 
 

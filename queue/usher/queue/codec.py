@@ -5,6 +5,7 @@ at the end with a default, anything else is a new version, and old ones are read
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +13,8 @@ from msgspec import Struct
 from usher.queue.commands import AnyCommand
 from usher.queue.events import AnyEvent
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
+_READ: Final = (1, 2)  # 2 added what walks in; all of 1 is read as it was
 
 
 class UnknownRecordVersion(Exception):
@@ -66,7 +68,7 @@ def decode_for_replay(version: int, body: bytes) -> list[ReplayRecord]:
 
 
 def _check_version(version: int) -> None:
-    if version != RECORD_VERSION:
+    if version not in _READ:
         raise UnknownRecordVersion(
-            f"records of version {version}: this Usher reads version {RECORD_VERSION} only"
+            f"records of version {version}: this Usher reads versions 1 to {RECORD_VERSION}"
         )

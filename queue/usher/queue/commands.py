@@ -6,8 +6,11 @@ Pure data, tagged: commands stand in the journal beside the events they led to. 
 
 from msgspec import Struct
 
+from usher.queue.branches import Branches, BranchName, Calendar, ServiceName
 from usher.queue.rules import Policy, Roster
+from usher.queue.tickets import Place, VisitOutcome
 from usher.queue.values import (
+    NEVER_MS,
     Actor,
     AgentId,
     ChannelName,
@@ -192,6 +195,100 @@ class FinishWrapUp(Command, frozen=True, array_like=True, tag=True, gc=False):
     session: int = 0
 
 
+class JoinLine(Command, frozen=True, array_like=True, tag=True, gc=False):
+    """A visitor takes a ticket; the contact's id is the kiosk's `join_id`, its queue is empty.
+
+    `kiosk_ms`: when the visitor asked, by the kiosk's clock; NEVER_MS = not said.
+    """
+
+    contact: NewContact
+    branch: BranchName
+    service: ServiceName
+    party_size: int = 1
+    needs: tuple[str, ...] = ()
+    kiosk_ms: int = NEVER_MS
+
+
+class LeaveLine(Command, frozen=True, array_like=True, tag=True, gc=False):
+    """The visitor gives the ticket up."""
+
+    contact_id: ContactId
+
+
+class DeskCommand(Command, frozen=True, array_like=True, tag=True, gc=False):
+    """Base of what is done at a desk. `session` of the agent there; 0 = a platform speaks."""
+
+    branch: BranchName
+    desk: str
+    session: int
+
+
+class OpenDesk(DeskCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """An agent who is signed in sits down at a desk."""
+
+    agent_id: AgentId
+
+
+class CloseDesk(DeskCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """The agent leaves the desk; not with a visitor there."""
+
+
+class CallNext(DeskCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """The ticket that score and order put first for this desk is called; none is no error."""
+
+
+class TicketCommand(DeskCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """Base of what a desk does with one ticket."""
+
+    contact_id: ContactId
+
+
+class CallTicket(TicketCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """This waiting ticket is called."""
+
+
+class RecallTicket(TicketCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """The called ticket is called once more."""
+
+
+class StartServing(TicketCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """A fact: the visitor is at the desk."""
+
+
+class MarkNoShow(TicketCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """The called visitor did not come."""
+
+
+class ReturnTicket(TicketCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """The ticket goes back to its line."""
+
+    place: Place = Place.FIRST
+    reason: str = ""
+
+
+class TransferTicket(TicketCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """The visitor goes on to wait for another service, with the time waited so far."""
+
+    service: ServiceName
+    reason: str = ""
+
+
+class FinishServing(TicketCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """The visit is over, by the clerk's word."""
+
+    outcome: VisitOutcome
+    disposition: str = ""
+    resolved: bool | None = None
+
+
+class ServeWithoutTicket(DeskCommand, frozen=True, array_like=True, tag=True, gc=False):
+    """A fact: a visitor without a ticket is served; the contact's queue is empty."""
+
+    contact: NewContact
+    service: ServiceName
+    party_size: int = 1
+
+
 class ExpireDeadlines(Command, frozen=True, array_like=True, tag=True, gc=False):
     """What is due by now happens (recorded by the runner)."""
 
@@ -221,6 +318,18 @@ class SetRoster(Command, frozen=True, array_like=True, tag=True, gc=False):
     roster: Roster
 
 
+class SetBranches(Command, frozen=True, array_like=True, tag=True, gc=False):
+    """The branches are replaced whole."""
+
+    branches: Branches
+
+
+class SetCalendar(Command, frozen=True, array_like=True, tag=True, gc=False):
+    """Hours and service days are replaced whole."""
+
+    calendar: Calendar
+
+
 ContactCommand = (
     EnqueueContact
     | EnqueueContacts
@@ -239,5 +348,22 @@ ContactCommand = (
 AgentCommand = (
     SignIn | SetPresence | SignOut | LoseSession | AcceptOffer | DeclineOffer | FinishWrapUp
 )
-PoolCommand = ExpireDeadlines | MatchContacts | OpenPool | SetPolicy | SetRoster
-AnyCommand = ContactCommand | AgentCommand | PoolCommand
+WalkInCommand = (
+    JoinLine
+    | LeaveLine
+    | OpenDesk
+    | CloseDesk
+    | CallNext
+    | CallTicket
+    | RecallTicket
+    | StartServing
+    | MarkNoShow
+    | ReturnTicket
+    | TransferTicket
+    | FinishServing
+    | ServeWithoutTicket
+)
+PoolCommand = (
+    ExpireDeadlines | MatchContacts | OpenPool | SetPolicy | SetRoster | SetBranches | SetCalendar
+)
+AnyCommand = ContactCommand | AgentCommand | WalkInCommand | PoolCommand

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from usher.queue.state import Contact, Leg
+from usher.queue.tickets import Ticket, TicketState, ticket_state
 from usher.queue.values import NEVER_MS, AgentId, ContactId, ContactState, LegId, LegState
 
 
@@ -22,6 +23,7 @@ class Due(IntEnum):
     GRACE = 1
     PAUSE = 2
     RETIREMENT = 3
+    CLOSING = 4
 
 
 # Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
@@ -29,6 +31,7 @@ _LEG: Final = Due.LEG
 _GRACE: Final = Due.GRACE
 _PAUSE: Final = Due.PAUSE
 _RETIREMENT: Final = Due.RETIREMENT
+_CLOSING: Final = Due.CLOSING
 _OFFERED: Final = LegState.OFFERED
 _JOINING: Final = LegState.JOINING
 _WRAPPING: Final = LegState.WRAPPING
@@ -49,10 +52,15 @@ _NO_AGENT = AgentId("")
 
 
 class Deadlines:
-    """The heap. Reads the contacts it was given, never changes them."""
+    """The heap. Reads the contacts and tickets it was given, never changes them."""
 
-    def __init__(self, contacts: dict[ContactId, Contact]) -> None:
+    def __init__(
+        self,
+        contacts: dict[ContactId, Contact],
+        tickets: dict[ContactId, Ticket] | None = None,
+    ) -> None:
         self._contacts = contacts
+        self._tickets = {} if tickets is None else tickets
         self._heap: list[Deadline] = []
 
     def add_leg(self, leg: Leg) -> None:
@@ -71,6 +79,10 @@ class Deadlines:
         """Adds the moment when an ended contact leaves the pool."""
         heapq.heappush(self._heap, _of_retirement(contact))
 
+    def add_closing(self, ticket: Ticket) -> None:
+        """Adds the moment when a ticket that is left ends."""
+        heapq.heappush(self._heap, _of_closing(ticket))
+
     def add_all(self, contact: Contact) -> None:
         """Adds whatever is due for this contact (after a restore, or when due times moved)."""
         for entry in _all_of(contact):
@@ -79,6 +91,7 @@ class Deadlines:
     def rebuild(self) -> None:
         """Takes what is due for all contacts, in place of what it holds."""
         self._heap = [entry for contact in self._contacts.values() for entry in _all_of(contact)]
+        self._heap += map(_of_closing, self._tickets.values())
         heapq.heapify(self._heap)
 
     def next_ms(self) -> int | None:
@@ -112,6 +125,9 @@ class Deadlines:
             case Due.PAUSE:
                 pause_ms = contact.pauses.get(entry.agent_id)
                 return contact.state is not ContactState.ENDED and pause_ms == entry.due_ms
+            case Due.CLOSING:
+                ticket = self._tickets.get(entry.contact_id)
+                return ticket is not None and _closes(contact, ticket, entry.due_ms)
             case Due.LEG | Due.GRACE:
                 leg = contact.leg(entry.leg_id)
                 return leg is not None and _leg_stands(leg, entry)
@@ -130,6 +146,9 @@ class DeferredDeadlines(Deadlines):
         """See Deadlines."""
 
     def add_retirement(self, contact: Contact) -> None:
+        """See Deadlines."""
+
+    def add_closing(self, ticket: Ticket) -> None:
         """See Deadlines."""
 
     def add_all(self, contact: Contact) -> None:
@@ -164,6 +183,16 @@ def _of_pause(contact_id: ContactId, agent_id: AgentId, until_ms: int) -> Deadli
 
 def _of_retirement(contact: Contact) -> Deadline:
     return Deadline(contact.retire_ms, _RETIREMENT, contact.contact_id, _NO_LEG, _NO_AGENT)
+
+
+def _of_closing(ticket: Ticket) -> Deadline:
+    return Deadline(ticket.closes_ms, _CLOSING, ticket.contact_id, _NO_LEG, _NO_AGENT)
+
+
+def _closes(contact: Contact, ticket: Ticket, due_ms: int) -> bool:
+    """Returns whether the ticket is left in its line, or called: who is served stays."""
+    in_line = ticket_state(contact) in (TicketState.WAITING, TicketState.CALLED)
+    return in_line and ticket.closes_ms == due_ms
 
 
 def _leg_stands(leg: Leg, entry: Deadline) -> bool:

@@ -70,6 +70,30 @@ class UnknownLeg(NotFound):
     reason = "LEG_NOT_FOUND"
 
 
+class UnknownBranch(NotFound):
+    """No such branch in the pool."""
+
+    reason = "BRANCH_NOT_FOUND"
+
+
+class UnknownService(NotFound):
+    """No such service, or the branch does not offer it."""
+
+    reason = "SERVICE_NOT_FOUND"
+
+
+class UnknownDesk(NotFound):
+    """No such desk at the branch."""
+
+    reason = "DESK_NOT_FOUND"
+
+
+class UnknownTicket(NotFound):
+    """No such ticket in the pool (never there, or of an earlier day)."""
+
+    reason = "TICKET_NOT_FOUND"
+
+
 class Exists(Refused):
     """Something to be made is already there."""
 
@@ -78,6 +102,12 @@ class ContactExists(Exists):
     """A contact of this id is already in the pool."""
 
     reason = "CONTACT_EXISTS"
+
+
+class JoinIdReused(Exists):
+    """A contact of this id is there that is not this ticket."""
+
+    reason = "JOIN_ID_REUSED"
 
 
 class WrongState(Refused):
@@ -154,6 +184,66 @@ class PositionAhead(WrongState):
     """A sync names a position that the journal has not reached."""
 
     reason = "POSITION_AHEAD"
+
+
+class BranchClosed(WrongState):
+    """The branch is not open now; `facts` tell when it opens next, if that is known."""
+
+    reason = "BRANCH_CLOSED"
+
+
+class ServiceClosed(WrongState):
+    """A later version left the service out; it takes no new tickets."""
+
+    reason = "SERVICE_CLOSED"
+
+
+class KioskClockWrong(WrongState):
+    """The kiosk's clock is further off than the branch tolerates."""
+
+    reason = "KIOSK_CLOCK_WRONG"
+
+
+class TicketEnded(WrongState):
+    """The ticket has ended; `facts` tell how."""
+
+    reason = "TICKET_ENDED"
+
+
+class TicketNotInState(WrongState):
+    """The ticket is not in the state that the command needs."""
+
+    reason = "TICKET_STATE"
+
+
+class TicketAtAnotherDesk(WrongState):
+    """Another desk has called the ticket, or serves it."""
+
+    reason = "TICKET_AT_ANOTHER_DESK"
+
+
+class DeskNotOpen(WrongState):
+    """Nobody who is signed in sits at the desk."""
+
+    reason = "DESK_NOT_OPEN"
+
+
+class DeskTaken(WrongState):
+    """Another agent sits at the desk."""
+
+    reason = "DESK_TAKEN"
+
+
+class DeskBusy(WrongState):
+    """A visitor is called to the desk or is there, or the clerk has no room for one more."""
+
+    reason = "DESK_BUSY"
+
+
+class SkillMissing(WrongState):
+    """The clerk at the desk may not serve this ticket."""
+
+    reason = "SKILL_MISSING"
 
 
 class Exhausted(Refused):

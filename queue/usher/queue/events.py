@@ -7,7 +7,9 @@ milliseconds UTC; `at_ms` of the event itself stands in its record.
 
 from msgspec import Struct
 
+from usher.queue.event import Event
 from usher.queue.rules import Policy, Roster
+from usher.queue.ticket_events import BranchEvent, TicketEvent
 from usher.queue.values import (
     AgentId,
     ContactFacts,
@@ -19,10 +21,6 @@ from usher.queue.values import (
     Presence,
     QueueName,
 )
-
-
-class Event(Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """Base of all events."""
 
 
 class ContactEnqueued(Event, frozen=True, array_like=True, tag=True, gc=False):
@@ -199,6 +197,10 @@ class ContactNoShow(ContactEnding, frozen=True, array_like=True, tag=True, gc=Fa
     """The customer did not come as often as its channel allows."""
 
 
+class ContactExpired(ContactEnding, frozen=True, array_like=True, tag=True, gc=False):
+    """Its time ran out: the service day of its ticket is over."""
+
+
 class WrapUpFinished(Event, frozen=True, array_like=True, tag=True, gc=False):
     """The leg is done, by the agent or at its limit."""
 
@@ -288,6 +290,7 @@ EndingEvent = (
     | ContactLost
     | ContactFailed
     | ContactNoShow
+    | ContactExpired
 )
 ContactEvent = (
     ContactEnqueued
@@ -305,4 +308,4 @@ ContactEvent = (
 )
 AgentEvent = AgentSignedIn | PresenceSet | AgentSignedOut | SessionLost
 PoolEvent = PoolOpened | PolicySet | RosterSet
-AnyEvent = ContactEvent | OfferEvent | AgentEvent | PoolEvent
+AnyEvent = ContactEvent | OfferEvent | AgentEvent | PoolEvent | TicketEvent | BranchEvent

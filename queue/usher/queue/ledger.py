@@ -13,7 +13,19 @@ from typing import assert_never, get_args
 
 import msgspec
 
-from usher.queue import applying_agents, applying_contacts, applying_offers
+from usher.queue import applying_agents, applying_contacts, applying_offers, applying_tickets
+from usher.queue.branches import (
+    Branch,
+    BranchDays,
+    Branches,
+    BranchName,
+    Calendar,
+    Desk,
+    DeskId,
+    LineName,
+    Service,
+    ServiceName,
+)
 from usher.queue.deadlines import Deadlines, DeferredDeadlines
 from usher.queue.events import (
     AnyEvent,
@@ -24,6 +36,7 @@ from usher.queue.events import (
 )
 from usher.queue.rules import AgentProfile, Policy, QueueRules, Roster
 from usher.queue.state import Agent, Contact, Leg, copied, duplicate
+from usher.queue.tickets import Seat, Series, Ticket
 from usher.queue.values import NEVER_MS, AgentId, ContactId, LegId, LegState, QueueName
 
 
@@ -35,6 +48,8 @@ class Touched:
         self.legs: dict[LegId, Leg] = {}
         self.agents: dict[AgentId, Agent] = {}
         self.retired: list[ContactId] = []
+        self.tickets: dict[ContactId, Ticket] = {}
+        self.desks: dict[DeskId, None] = {}
 
 
 class Ledger:
@@ -57,7 +72,17 @@ class Ledger:
         self.versions: tuple[str, str, str] = ("", "", "")
         self.queues: dict[QueueName, QueueRules] = {}
         self.profiles: dict[AgentId, AgentProfile] = {}
-        self.deadlines = Deadlines(self.contacts)
+        self.tickets: dict[ContactId, Ticket] = {}
+        self.series: dict[tuple[BranchName, LineName], Series] = {}
+        self.seats: dict[DeskId, Seat] = {}
+        self.desk_of: dict[AgentId, DeskId] = {}
+        self.plan: Branches | None = None
+        self.calendar: Calendar | None = None
+        self.branches: dict[BranchName, Branch] = {}
+        self.services: dict[ServiceName, Service] = {}
+        self.desks: dict[DeskId, Desk] = {}
+        self.days: dict[BranchName, BranchDays] = {}
+        self.deadlines = Deadlines(self.contacts, self.tickets)
         self.touched = Touched()
         self.recent_contacts: list[Contact] = []
         self.recent_agents: list[Agent] = []
@@ -143,6 +168,25 @@ class Ledger:
         self.roster = roster
         self.profiles = {profile.agent_id: profile for profile in roster.agents}
 
+    def set_branches(self, plan: Branches) -> None:
+        """Takes the branches as they are (also on restore)."""
+        self.plan = plan
+        self.branches = {branch.name: branch for branch in plan.branches}
+        self.services = {service.name: service for service in plan.services}
+        self.desks = {desk.desk_id: desk for desk in plan.desks}
+
+    def set_calendar(self, calendar: Calendar) -> None:
+        """Takes the calendar as it is (also on restore)."""
+        self.calendar = calendar
+        self.days = {days.branch: days for days in calendar.branches}
+
+    def leave_desk(self, agent_id: AgentId) -> None:
+        """The agent's desk, if there is one, is open no longer. For the applying modules only."""
+        desk = self.desk_of.pop(agent_id, None)
+        if desk is not None:
+            del self.seats[desk]
+            self.touched.desks[desk] = None
+
     def _move_due_times(self, outage_ms: int) -> None:
         if outage_ms == 0:
             return
@@ -162,7 +206,7 @@ class Ledger:
     @contextmanager
     def replaying(self) -> Iterator[None]:
         """While it is open only records are applied; due times are derived from them at its end."""
-        self.deadlines = DeferredDeadlines(self.contacts)
+        self.deadlines = DeferredDeadlines(self.contacts, self.tickets)
         self.reading_back = True
         try:
             yield
@@ -170,7 +214,7 @@ class Ledger:
             self.reading_back = False
             self.recent_contacts.clear()
             self.recent_agents.clear()
-            self.deadlines = Deadlines(self.contacts)
+            self.deadlines = Deadlines(self.contacts, self.tickets)
             self.deadlines.rebuild()
 
     def state_hash(self) -> str:
@@ -183,12 +227,22 @@ class Ledger:
     def parts(self) -> list[object]:
         """Returns the state as plain parts in a fixed order."""
         figures = [self.position, self.at_ms, self.contacts_seen, self.clock_rate, self.versions]
-        return [
+        parts: list[object] = [
             figures,
             self.policy,
             self.roster,
             [self.agents[agent_id] for agent_id in sorted(self.agents)],
             [self.contacts[contact_id] for contact_id in sorted(self.contacts)],
+        ]
+        return parts if self.plan is None else parts + self._branch_parts()
+
+    def _branch_parts(self) -> list[object]:
+        return [
+            self.plan,
+            self.calendar,
+            [self.tickets[contact_id] for contact_id in sorted(self.tickets)],
+            [self.series[key] for key in sorted(self.series)],
+            [self.seats[desk] for desk in sorted(self.seats)],
         ]
 
 
@@ -199,6 +253,7 @@ _CHANGES: dict[type, Callable[..., None]] = {
 _OTHERS: dict[type, Callable[..., None]] = {
     **applying_contacts.ARRIVALS,
     **applying_agents.CHANGES,
+    **applying_tickets.CHANGES,
     **dict.fromkeys(get_args(PoolEvent), Ledger.apply_pool),
 }
 """Who applies what, by type; a test holds both against AnyEvent."""
@@ -225,6 +280,7 @@ def moved_leg(leg: Leg, outage_ms: int) -> Leg:
 
 def _keep_agents_of(ledger: Ledger, roster: Roster) -> None:
     for agent_id in [a for a in ledger.agents if a not in ledger.profiles]:
+        ledger.leave_desk(agent_id)
         gone = copied(ledger.agents[agent_id], session=0)
         ledger.put_agent(gone)
         del ledger.agents[agent_id]

@@ -146,13 +146,14 @@ class Presence(ClosedList):
 
 
 class Found(ClosedList):
-    """How the pair of an offer was found; recorded with the offer."""
+    """How the pair of an offer was found; recorded with the offer. `picked`: by a person."""
 
     ROW = "row"
     COLUMN = "column"
     JOINT = "joint"
     GREEDY = "greedy"
     FCFS = "fcfs"
+    PICKED = "picked"
 
 
 class ActorKind(ClosedList):

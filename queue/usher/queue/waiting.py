@@ -142,6 +142,11 @@ class Waiting:
         """Returns how many wait unoffered in the queue."""
         return len(self._lines.get(queue, ()))
 
+    def ends_ms(self, queue: QueueName) -> tuple[int, int] | None:
+        """Returns the order times of the first and the last in the queue; None if it is empty."""
+        line = self._lines.get(queue)
+        return (line[0][0], line[-1][0]) if line else None
+
     def rows_of(self, contact_ids: Iterable[ContactId]) -> Longs:
         """Returns the rows of contacts that are there."""
         row_of = self.row_of
