@@ -1,7 +1,11 @@
 """The heap of due times: in order, never stale, never twice."""
 
+from msgspec.structs import replace
+
+from usher.queue.branches import BranchName, LineName, ServiceName
 from usher.queue.deadlines import Deadlines, DeferredDeadlines, Due
 from usher.queue.state import Contact, Leg, copied
+from usher.queue.tickets import Ticket
 from usher.queue.values import (
     NEVER_MS,
     AgentId,
@@ -104,9 +108,54 @@ def test_at_one_moment_wrap_up_ends_before_its_contact_retires() -> None:
     assert [Due.LEG, Due.RETIREMENT] == [each.kind for each in deadlines.due(60, 9)]
 
 
+def ticket(name: str, closes_ms: int) -> Ticket:
+    names = BranchName("north"), LineName("a"), ServiceName("cash")
+    return Ticket(ContactId(name), *names, "2026-03-02", 1, "A001", closes_ms)
+
+
+def closing(one: Contact, its: Ticket) -> Deadlines:
+    deadlines = Deadlines(table(one), {its.contact_id: its})
+    deadlines.rebuild()
+    return deadlines
+
+
+def test_a_ticket_ends_when_its_day_closes_while_it_waits_or_is_called() -> None:
+    called = contact("a", leg("a", 99, LegState.JOINING), state=ContactState.ENGAGED)
+    for one in (contact("a"), called):
+        deadlines = closing(one, ticket("a", 40))
+        assert 40 == deadlines.next_ms()
+        assert [Due.CLOSING] == [each.kind for each in deadlines.due(40, 9)]
+
+
+def test_who_is_served_or_has_ended_is_not_closed() -> None:
+    served = contact("a", leg("a", 0, LegState.ACTIVE), state=ContactState.ENGAGED)
+    held = contact("a", leg("a", 0, LegState.HELD), state=ContactState.ENGAGED)
+    ended = contact("a", state=ContactState.ENDED)
+    for one in (served, held, ended):
+        assert [] == closing(one, ticket("a", 40)).due(99, 9)
+
+
+def test_a_closing_that_was_moved_is_due_at_the_new_time_only() -> None:
+    contacts, tickets = table(contact("a")), {ContactId("a"): ticket("a", 40)}
+    deadlines = Deadlines(contacts, tickets)
+    for closes_ms in (40, 60, 50):
+        tickets[ContactId("a")] = replace(tickets[ContactId("a")], closes_ms=closes_ms)
+        deadlines.add_closing(tickets[ContactId("a")])
+    assert [50] == [each.due_ms for each in deadlines.due(99, 9)]
+    del tickets[ContactId("a")]
+    assert deadlines.next_ms() is None
+
+
+def test_at_one_moment_a_called_visitors_grace_ends_before_the_day_closes() -> None:
+    called = contact("a", leg("a", 40, LegState.JOINING), state=ContactState.ENGAGED)
+    deadlines = closing(called, ticket("a", 40))
+    assert [Due.LEG, Due.CLOSING] == [each.kind for each in deadlines.due(40, 9)]
+
+
 def test_deferred_deadlines_take_nothing() -> None:
     one = copied(contact("a", leg("a", 30)), pauses={ANN: 40}, retire_ms=50)
     deadlines = DeferredDeadlines(table(one))
     deadlines.add_all(one)
     deadlines.add_grace(leg("a", 30))
+    deadlines.add_closing(ticket("a", 30))
     assert deadlines.next_ms() is None

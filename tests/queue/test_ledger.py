@@ -4,14 +4,18 @@ from typing import get_args
 
 import msgspec
 import pytest
+from tests.router.branch_kit import BranchDay
 from tests.router.pool_kit import PLATFORM, Driven, leg_id, policy, profile, queue, replayed
 
-from usher.queue import applying_agents, applying_contacts, applying_offers
+from usher.queue import applying_agents, applying_contacts, applying_offers, applying_tickets
 from usher.queue import commands as c
 from usher.queue.applying_legs import BrokenLedger
+from usher.queue.branches import DeskId
 from usher.queue.events import AgentSignedOut, AnyEvent, ContactHeld, OfferExpired, PoolEvent
 from usher.queue.ledger import Ledger
 from usher.queue.lifecycle import IllegalMove
+from usher.queue.ticket_events import DeskClosed, DeskOpened
+from usher.queue.tickets import Place
 from usher.queue.values import NEVER_MS, SYSTEM, AgentId, ContactId, LegState
 
 C1 = ContactId("c1")
@@ -35,7 +39,7 @@ def test_a_held_record_is_one_moment() -> None:
 
 def test_every_event_has_what_applies_it() -> None:
     arms = [applying_offers.CHANGES, applying_contacts.CHANGES]
-    others = [applying_contacts.ARRIVALS, applying_agents.CHANGES]
+    others = [applying_contacts.ARRIVALS, applying_agents.CHANGES, applying_tickets.CHANGES]
     applied = [kind for table in (*arms, *others) for kind in table]
     assert len(applied) == len(set(applied))
     assert {*applied, *get_args(PoolEvent)} == set(get_args(AnyEvent))
@@ -109,3 +113,78 @@ def test_time_waited_is_counted_up_to_the_moment_asked_for() -> None:
     day.connect("c1", "ann")
     assert 8_000 == day.contact("c1").time_waited_ms(day.at_ms + 60_000)
     assert NEVER_MS == day.contact("c1").waiting_since_ms
+
+
+# tickets, desks, branches
+
+
+def test_what_touches_tickets_and_desks_is_gathered_until_it_is_taken() -> None:
+    day = BranchDay.staffed("1")
+    day.pool.take_changes()
+    day.join("j1")
+    day.next("1")
+    changes = day.pool.take_changes()
+    assert {ContactId("j1"): day.ticket("j1")} == changes.tickets
+    assert {} == changes.desks
+    day.give(c.SignOut(PLATFORM, AgentId("bob"), 0))
+    day.serve("1", "j1")
+    day.finish("1", "j1")
+    day.give(c.CloseDesk(*day.at("1")))
+    assert [DeskId("north/1")] == list(day.pool.take_changes().desks)
+
+
+def test_a_held_ticket_is_one_moment() -> None:
+    day = BranchDay.staffed("1")
+    held = day.join("j1")
+    before = msgspec.msgpack.encode(held)
+    day.next("1")
+    day.put_back("1", "j1", Place.LAST)
+    assert before == msgspec.msgpack.encode(held)
+    assert held is not day.ticket("j1")
+
+
+def test_a_desk_has_one_clerk_and_a_clerk_one_desk_whatever_the_events() -> None:
+    ledger = BranchDay.begun().pool.ledger
+    ann, bob, one, two = AgentId("ann"), AgentId("bob"), DeskId("north/1"), DeskId("north/2")
+    for event, expected in (
+        (DeskOpened(one, ann), {one: ann}),
+        (DeskOpened(two, ann), {two: ann}),
+        (DeskOpened(one, bob), {one: bob, two: ann}),
+        (DeskOpened(two, bob), {two: bob}),
+        (DeskOpened(two, ann), {two: ann}),
+        (DeskClosed(one), {two: ann}),
+        (DeskClosed(two), {}),
+    ):
+        ledger.apply(event, 5)
+        assert expected == {desk: seat.agent_id for desk, seat in ledger.seats.items()}
+        assert {who: desk for desk, who in expected.items()} == ledger.desk_of
+
+
+def test_a_ticket_whose_contact_leaves_the_pool_leaves_it_too() -> None:
+    day = BranchDay.begun()
+    day.join("j1")
+    day.wait(day.ticket("j1").closes_ms - day.at_ms)
+    assert [ContactId("j1")] == list(day.pool.ledger.tickets)
+    day.wait(15 * 60_000)
+    assert {} == day.pool.ledger.tickets == day.pool.ledger.contacts
+
+
+def test_a_pool_without_branches_has_the_state_that_it_had_before_there_were_any() -> None:
+    assert 5 == len(driven().pool.ledger.parts())
+    assert 10 == len(BranchDay.begun().pool.ledger.parts())
+
+
+def test_after_a_replay_the_closing_of_tickets_is_due_as_in_the_live_pool() -> None:
+    day = BranchDay.staffed("1")
+    for name in ("j1", "j2", "j3"):
+        day.join(name)
+    day.call_and_serve("1", "j1")
+    pool = replayed([])
+    with pool.ledger.replaying():
+        for record in day.records:
+            pool.replay(record.events, record.at_ms)
+    assert day.pool.state_hash() == pool.state_hash()
+    closes_ms = day.ticket("j2").closes_ms
+    assert closes_ms == pool.next_deadline() == day.pool.next_deadline()
+    names = [each.contact_id for each in pool.ledger.deadlines.due(closes_ms, 9)]
+    assert ["j2", "j3"] == names

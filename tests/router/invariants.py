@@ -156,7 +156,16 @@ def due_times(ledger: Ledger) -> list[int]:
             due.append(contact.retire_ms)
         else:
             due += contact.pauses.values()
+            if (closes_ms := _closes_ms(ledger, contact)) is not None:
+                due.append(closes_ms)
     return due
+
+
+def _closes_ms(ledger: Ledger, contact: Contact) -> int | None:
+    """Returns when a ticket ends that is left in its line, or called."""
+    ticket, owner = ledger.tickets.get(contact.contact_id), owner_of(contact)
+    served = owner is not None and owner.state in TALKING
+    return None if ticket is None or served else ticket.closes_ms
 
 
 def check_deadlines(pool: Pool) -> None:
@@ -176,14 +185,19 @@ def has_room(profile: AgentProfile, load: Load, channel: ChannelName) -> bool:
 def may_serve(ledger: Ledger, contact: Contact, agent_id: AgentId) -> bool:
     """Returns whether the contact may be offered to the agent, room apart."""
     agent, profile = ledger.agents[agent_id], ledger.profiles[agent_id]
-    queue = ledger.queues.get(contact.facts.queue)
-    if queue is None or profile.closed or agent.lost or agent.presence is not Presence.READY:
+    if profile.closed or agent.lost or agent.presence is not Presence.READY:
         return False
-    if queue.groups and not set(queue.groups) & set(profile.groups):
+    return knows(ledger, contact, profile) and agent_id not in contact.pauses
+
+
+def knows(ledger: Ledger, contact: Contact, profile: AgentProfile) -> bool:
+    """Returns whether the agent has what the contact's queue and languages ask for."""
+    queue = ledger.queues.get(contact.facts.queue)
+    if queue is None or (queue.groups and not set(queue.groups) & set(profile.groups)):
         return False
     if any(profile.skills.get(one.skill, 0) < one.least for one in queue.requirements):
         return False
-    return _speak_alike(contact, profile) and agent_id not in contact.pauses
+    return _speak_alike(contact, profile)
 
 
 def _speak_alike(contact: Contact, profile: AgentProfile) -> bool:
@@ -194,9 +208,10 @@ def _speak_alike(contact: Contact, profile: AgentProfile) -> bool:
 
 
 def waiting_unoffered(ledger: Ledger) -> list[Contact]:
-    """Returns who waits and is offered to nobody."""
+    """Returns who waits and is offered to nobody; not those with a ticket: desks call them."""
     waiting = [one for one in ledger.contacts.values() if one.state is ContactState.WAITING]
-    return [contact for contact in waiting if owner_of(contact) is None]
+    pushed = [contact for contact in waiting if contact.contact_id not in ledger.tickets]
+    return [contact for contact in pushed if owner_of(contact) is None]
 
 
 def check_nobody_waits_in_vain(ledger: Ledger) -> None:
@@ -212,8 +227,9 @@ def check_nobody_waits_in_vain(ledger: Ledger) -> None:
 
 def check_waiting_have_a_queue(ledger: Ledger) -> None:
     """Who waits does so in a queue of the policy: else nobody would ever be asked."""
-    for contact in waiting_unoffered(ledger):
-        assert contact.facts.queue in ledger.queues, f"{contact.contact_id} waits in no queue"
+    for contact in ledger.contacts.values():
+        if contact.state is ContactState.WAITING:
+            assert contact.facts.queue in ledger.queues, f"{contact.contact_id} waits in no queue"
 
 
 def check_positions(pool: Pool) -> None:
@@ -232,9 +248,10 @@ def check_positions(pool: Pool) -> None:
 def check_offers(ledger: Ledger, command: c.AnyCommand, events: tuple[AnyEvent, ...]) -> None:
     """Checks the offers of a record against the state before it: promise 2, and the order of 4."""
     made = [event for event in events if isinstance(event, OfferMade)]
-    if not made:
+    if not made or isinstance(command, c.CallNext | c.CallTicket):
         return
     assert isinstance(command, c.MatchContacts)
+    assert not {event.contact_id for event in made} & ledger.tickets.keys()
     assert len({event.contact_id for event in made}) == len(made)
     loads = loads_of(ledger)
     for event in made:
@@ -277,19 +294,27 @@ def _check_order(ledger: Ledger, made: list[OfferMade]) -> None:
 def _turn(ledger: Ledger, contact: Contact) -> tuple[int, ...]:
     """Returns the stage of a contact; in fcfs order also its place there."""
     queue: QueueRules = ledger.queues[contact.facts.queue]
-    scored = queue.order is Order.SCORE
-    # A queue that a later policy left out may stand beside one of the other order: fcfs goes first.
-    stage = (RANK_ORDER[queue.rank], -queue.level, int(scored))
-    if scored:
-        return stage
-    return (*stage, contact.order_ms - queue.head_start_ms, contact.sequence)
+    if queue.order is Order.SCORE:
+        return stage_of(queue)
+    return (*stage_of(queue), contact.order_ms - queue.head_start_ms, contact.sequence)
+
+
+def stage_of(queue: QueueRules) -> tuple[int, int, int]:
+    """Returns what comes first among queues: rank, level, and in a level fcfs order.
+
+    A queue that a later policy left out may stand beside one of the other order.
+    """
+    return RANK_ORDER[queue.rank], -queue.level, int(queue.order is Order.SCORE)
 
 
 def check_withdrawn(ledger: Ledger, events: tuple[AnyEvent, ...]) -> None:
-    """Offers of one agent are withdrawn newest first, none older before one that stays."""
+    """Offers of one agent are withdrawn newest first, none older before one that stays.
+
+    Those that ran out in an outage went each by its own due time.
+    """
     withdrawn: dict[AgentId, list[Leg]] = {}
     for event in events:
-        if isinstance(event, OfferWithdrawn):
+        if isinstance(event, OfferWithdrawn) and event.reason != "outage":
             leg = ledger.contacts[event.contact_id].leg(event.leg_id)
             assert leg is not None
             withdrawn.setdefault(leg.agent_id, []).append(leg)

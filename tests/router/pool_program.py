@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from hypothesis.stateful import RuleBasedStateMachine
-from tests.router import invariants
+from tests.router import invariants, walk_in_invariants
 from tests.router.pool_kit import PLATFORM, Driven, new, person, replayed, through_bytes
 from tests.router.pool_watch import Watch
 from tests.router.pool_world import Brought
@@ -42,6 +42,8 @@ class CheckedPool(RuleBasedStateMachine):
         self.record_events: tuple[AnyEvent, ...] = ()
         self.whole = True
         self.arrivals = 0
+        self.branched = False
+        self.numbers: set[walk_in_invariants.Number] = set()
         self.driven.before_record = self._before_record
         self.driven.after_record = self._after_record
         self.driven.after_batch = self._after_batch
@@ -50,6 +52,8 @@ class CheckedPool(RuleBasedStateMachine):
         ledger = self.driven.pool.ledger
         invariants.check_offers(ledger, command, events)
         invariants.check_withdrawn(ledger, events)
+        walk_in_invariants.check_call(ledger, command, events)
+        walk_in_invariants.check_numbers(self.numbers, events)
         self.watch.hear(ledger, events, self.driven.at_ms)
         self.record_events = events
 
@@ -60,6 +64,8 @@ class CheckedPool(RuleBasedStateMachine):
         invariants.check_deadlines(pool)
         invariants.check_waiting_have_a_queue(pool.ledger)
         invariants.check_what_stays_fits(pool.ledger, self.record_events)
+        walk_in_invariants.check_tickets(pool.ledger)
+        walk_in_invariants.check_desks(pool.ledger)
         self.watch.look(pool)
 
     def _after_batch(self) -> None:
@@ -68,6 +74,7 @@ class CheckedPool(RuleBasedStateMachine):
         if pool.ledger.roster is not None:
             invariants.check_nobody_waits_in_vain(pool.ledger)
             invariants.check_positions(pool)
+            walk_in_invariants.check_lobby(pool)
 
     def do(self, command: c.AnyCommand, after_ms: int = 0, *, settle: bool = True) -> None:
         """Gives a command; a refusal must change nothing, an execution must write nothing."""
@@ -132,12 +139,12 @@ class CheckedPool(RuleBasedStateMachine):
             for contact in self.driven.pool.ledger.contacts.values()
             if (owner := invariants.owner_of(contact)) is not None and owner.state in states
         ]
-        return _pick(found, which)
+        return pick(found, which)
 
     def leg(self, which: int, *states: LegState) -> Leg | None:
         """A leg in one of the states."""
         everyone = self.driven.pool.ledger.contacts.values()
-        return _pick([leg for one in everyone for leg in one.legs if leg.state in states], which)
+        return pick([leg for one in everyone for leg in one.legs if leg.state in states], which)
 
     def session(self, agent_id: str, which: int) -> int:
         """Mostly the agent's present session; sometimes none, an old one, one to come."""
@@ -175,5 +182,6 @@ class CheckedPool(RuleBasedStateMachine):
             again.apply(record.events, record.at_ms)
 
 
-def _pick(found: Sequence[Item], which: int) -> Item | None:
+def pick(found: Sequence[Item], which: int) -> Item | None:
+    """Returns one of what was found; None where nothing was."""
     return found[which % len(found)] if found else None

@@ -15,7 +15,16 @@ from usher.queue.events import (
 )
 from usher.queue.ledger import Ledger, Touched
 from usher.queue.state import Agent, Contact, Leg
-from usher.queue.values import AgentId, ContactId, ContactState, LegId, LegState, QueueName
+from usher.queue.tickets import Ticket
+from usher.queue.values import (
+    AgentId,
+    ContactId,
+    ContactState,
+    Found,
+    LegId,
+    LegState,
+    QueueName,
+)
 from usher.router.pool import Pool
 
 
@@ -29,6 +38,7 @@ class Watch:
         self._contacts: dict[ContactId, Contact] = {}
         self._legs: dict[LegId, Leg] = {}
         self._agents: dict[AgentId, Agent] = {}
+        self._tickets: dict[ContactId, Ticket] = {}
         self._pauses: dict[tuple[ContactId, AgentId], int] = {}
         self._held: list[tuple[msgspec.Struct, bytes]] = []
 
@@ -42,7 +52,7 @@ class Watch:
                     pause_ms = ledger.queues[leg_queue(ledger, leg)].decline_pause_ms
                     assert event.pause_until_ms == (at_ms + pause_ms if pause_ms else 0)
                     self._pauses[leg.contact_id, leg.agent_id] = event.pause_until_ms
-                case OfferMade():
+                case OfferMade() if event.found is not Found.PICKED:
                     pair = (event.contact_id, event.agent_id)
                     assert self._pauses.get(pair, 0) <= at_ms, "the pair still pauses"
                 case ContactEnqueued() | ContactStarted():
@@ -76,10 +86,13 @@ class Watch:
         for record in (*changes.contacts.values(), *changes.agents.values()):
             self._held.append((record, msgspec.msgpack.encode(record)))
         self._contacts.update(changes.contacts)
+        self._tickets.update(changes.tickets)
         for contact_id in changes.retired:
             del self._contacts[contact_id]
+            self._tickets.pop(contact_id, None)
         self._legs.update(changes.legs)
         self._agents.update(changes.agents)
+        assert self._tickets == ledger.tickets
         assert self._contacts.keys() == ledger.contacts.keys()
         assert all(self._contacts[each] is one for each, one in ledger.contacts.items())
         assert all(self._agents[each] is one for each, one in ledger.agents.items())
@@ -91,6 +104,7 @@ class Watch:
         self._contacts.clear()
         self._legs.clear()
         self._agents.clear()
+        self._tickets = dict(pool.ledger.tickets)
         self._contacts.update(pool.ledger.contacts)
         self._agents.update(pool.ledger.agents)
         for contact in pool.ledger.contacts.values():

@@ -47,13 +47,14 @@ POLICIES = (
     _policy("bad", queue("a", level=1), queue("b", level=1, order=Order.FCFS)),
 )
 
-PRICES = {"voice": (4, 1, 1), "chat": (2, 2, 0), "email": (1, 2, 2), "callback": (4, 1, 0)}
+PRICES = {"voice": (4, 1, 1), "chat": (2, 2, 0), "email": (2, 2, 1), "callback": (4, 1, 0)}
+CLERK, FLOOR = {**PRICES, "walk_in": (4, 1, 0)}, {**PRICES, "walk_in": (2, 1, 1)}
 AGENTS = (
-    profile("ann", 4, channels={**PRICES, "walk_in": (4, 1, 0)}, skills={"selling": 9}),
-    profile("bob", 4, channels=PRICES, skills={"selling": 2}, groups=("helpers",)),
+    profile("ann", 4, channels=CLERK, skills={"selling": 9}),
+    profile("bob", 4, channels=CLERK, skills={"selling": 2}, groups=("helpers",)),
     profile("cat", 6, channels=PRICES, skills={"selling": 3}, languages=("en",)),
-    profile("dan", 1, channels={"email": (1, 1, 0), "chat": (0, 1, 1)}, languages=("FR", "de")),
-    profile("eve", 8, channels=PRICES, groups=("helpers", "late"), languages=("en", "fr")),
+    profile("dan", 1, channels={"email": (1, 1, 0), "chat": (0, 1, 0)}, languages=("FR", "de")),
+    profile("eve", 8, channels=FLOOR, groups=("helpers", "late"), languages=("en", "fr")),
 )
 ROSTERS = (
     roster(*AGENTS),

@@ -20,17 +20,12 @@ from usher.queue.rules import (
     Weights,
 )
 from usher.queue.values import Channel, ChannelName, QueueName
+from usher.router.findings import LIST_MAX, Finding, Reason, Severity, errors_of
 from usher.router.policy import (
     CHANNELS_MAX,
-    LIST_MAX,
-    Finding,
-    Reason,
-    Severity,
     check_policy,
     check_roster,
-    errors_of,
     known_channels,
-    place_text,
     policy_digest,
     roster_digest,
 )
@@ -156,23 +151,6 @@ def test_a_message_names_what_was_found_and_what_is_expected() -> None:
     (finding,) = check_policy(policy(queue(weights=Weights(idle=400))))
 
     assert "found a sum of 1250, expected at most 1000" in finding.message
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("", ()),
-        ("queues.sales.requirements[1].least", ("queues", "sales", "requirements", 1, "least")),
-        ('queues."a/b"', ("queues", "a/b")),
-    ],
-)
-def test_a_place_is_written_as_toml_does(text: str, place: tuple[str | int, ...]) -> None:
-    assert text == place_text(place)
-
-
-def test_a_finding_as_text_begins_with_its_place() -> None:
-    assert "queues: gone" == str(Finding(("queues",), Reason.NO_QUEUE, "gone"))
-    assert "gone" == str(Finding((), Reason.NO_QUEUE, "gone"))
 
 
 REFUSED_ROSTERS: list[tuple[Roster, Policy, tuple[str | int, ...], Reason]] = [

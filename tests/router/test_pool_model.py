@@ -1,10 +1,8 @@
 """A model of the pool: programs of commands, good and bad, and what must hold after each step.
 
-`pool_world` says what may be drawn, `pool_program` what is checked, `invariants` what must hold.
+`pool_world` and `pool_halls` say what may be drawn, `pool_program` what is checked, `invariants`
+and `walk_in_invariants` what must hold. Half of the programs have branches (`pool_visits`).
 """
-
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 from tests.conftest import FULL
 from tests.router import invariants
+from tests.router.pool_acts import ACTS, VISITS, act
 from tests.router.pool_kit import (
     PLATFORM,
     SUPERVISOR,
@@ -21,7 +20,7 @@ from tests.router.pool_kit import (
     set_up,
     through_bytes,
 )
-from tests.router.pool_program import CheckedPool
+from tests.router.pool_visits import PoolVisits
 from tests.router.pool_world import (
     AGENT_NAMES,
     AGENTS,
@@ -53,41 +52,24 @@ from usher.queue.values import (
 )
 from usher.router.pool import Pool
 
-Method = TypeVar("Method", bound=Callable[..., None])
-
 PROGRAMS = 2_000 if FULL else 200
 STEPS = 70
 
-ACTS: list[st.SearchStrategy[tuple[str, dict[str, Any]]]] = []
 
-
-def act(weight: int, **drawn: st.SearchStrategy[Any]) -> Callable[[Method], Method]:
-    """Makes a method one of the acts of a program, `weight` times as likely as a rare one.
-
-    Rules would do the same, but Hypothesis leaves out about half of the rules in each program, and
-    without arrivals, sign-ins and acceptances little else can happen.
-    """
-
-    def register(method: Method) -> Method:
-        name = method.__name__
-        each = [st.tuples(st.just(name), st.fixed_dictionaries(drawn)) for _ in range(weight)]
-        ACTS.extend(each)
-        return method
-
-    return register
-
-
-class PoolProgram(CheckedPool):
+class PoolProgram(PoolVisits):
     """One program: an opened pool, then commands as they are drawn."""
 
     # -- opening ---------------------------------------------------------------------------
 
-    @initialize(which=st.integers(0, 3), ready=st.integers(0, 5))
-    def open(self, which: int, ready: int) -> None:
+    @initialize(which=st.integers(0, 3), ready=st.integers(0, 5), branched=st.booleans())
+    def open(self, which: int, ready: int, branched: bool) -> None:
         for command in set_up(POLICIES[which % 3], ROSTERS[0]):
             self.do(command)
+        assert self.driven.pool.ledger.roster is not None, "nothing could be asked of this pool"
         for one in AGENTS[:ready]:
             self.do(c.SignIn(person(one.id), one.agent_id))
+        if branched:
+            self.open_branches()
 
     # -- contacts --------------------------------------------------------------------------
 
@@ -313,9 +295,10 @@ class PoolProgram(CheckedPool):
         assert snapshot.position == self.driven.pool.position
         self.snapshots.append(list(snapshot.pieces()))
 
-    @rule(chosen=st.one_of(ACTS))
-    def step(self, chosen: tuple[str, dict[str, Any]]) -> None:
-        name, drawn = chosen
+    @rule(data=st.data())
+    def step(self, data: st.DataObject) -> None:
+        acts = VISITS if self.branched and data.draw(st.booleans()) else ACTS
+        name, drawn = data.draw(st.one_of(acts))
         getattr(self, name)(**drawn)
 
 

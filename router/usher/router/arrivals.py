@@ -75,14 +75,14 @@ def enqueue_contacts(
 def _enqueue(
     ledger: Ledger, matcher: "Matcher", actor: Actor, contacts: tuple[NewContact, ...], at_ms: int
 ) -> tuple[AnyEvent, ...]:
-    _check_room(ledger, len(contacts))
+    check_room(ledger, len(contacts))
     seen: set[ContactId] = set()
     for new in contacts:
         _check_new_id(ledger, new.contact_id)
         if new.contact_id in seen:
             raise Invalid("contacts.contact_id", "named twice", contact_id=new.contact_id)
         seen.add(new.contact_id)
-        _check_queue(ledger, new.facts)
+        check_queue(ledger, new.facts)
     _check_most_waiting(ledger, matcher, contacts, at_ms)
     platform = platform_of(actor)
     return tuple(ContactEnqueued(new.contact_id, new.facts, platform) for new in contacts)
@@ -93,7 +93,7 @@ def platform_of(actor: Actor) -> str:
     return actor.id if actor.kind is ActorKind.PLATFORM else ""
 
 
-def _check_room(ledger: Ledger, count: int) -> None:
+def check_room(ledger: Ledger, count: int) -> None:
     contacts_max = policy_of(ledger).contacts_max
     if ledger.live_count + count > contacts_max:
         raise PoolFull(
@@ -113,7 +113,7 @@ def _check_new_id(ledger: Ledger, contact_id: ContactId) -> None:
         )
 
 
-def _check_queue(ledger: Ledger, facts: ContactFacts) -> None:
+def check_queue(ledger: Ledger, facts: ContactFacts) -> None:
     queue = ledger.queues.get(facts.queue)
     if queue is None:
         raise UnknownQueue(f"no queue {facts.queue!r} in the policy", queue=facts.queue)

@@ -1,9 +1,10 @@
 """The command `usher`: thin functions that read options and hand over.
 
-Imports are made when needed, so that `usher --help` is quick. `serve` is read by `service.entry`,
-where the command begins.
+Imports are made when needed, so that `usher --help` is quick. `serve` and `health` are read by
+`service.entry`, where the command begins.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,17 @@ def serve(context: typer.Context) -> None:
     from usher.router.service.entry import serve as run
 
     raise typer.Exit(run(context.args))
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def health(context: typer.Context) -> None:
+    """Ask a server whether it serves (`usher health --help`)."""
+    from usher.router.trials.health_check import health as run
+
+    raise typer.Exit(run(context.args, os.environ))
 
 
 @app.command()

@@ -8,8 +8,9 @@ from usher.queue.events import AnyEvent, OfferWithdrawn, PolicySet, PoolOpened, 
 from usher.queue.ledger import Ledger, moved_leg
 from usher.queue.rules import Policy, Roster
 from usher.queue.values import ContactState, LegState
+from usher.router.findings import Finding, errors_of
 from usher.router.lookups import policy_of
-from usher.router.policy import Finding, check_policy, check_roster, errors_of
+from usher.router.policy import check_policy, check_roster
 
 
 def open_pool(ledger: Ledger, command: OpenPool, at_ms: int) -> tuple[AnyEvent, ...]:
@@ -47,7 +48,7 @@ def set_policy(ledger: Ledger, command: SetPolicy, at_ms: int) -> tuple[AnyEvent
 
     Raises PolicyRefused with every finding that is an error.
     """
-    _refuse(check_policy(command.policy), "policy")
+    refuse(check_policy(command.policy), "policy")
     return (PolicySet(_with_live_queues(ledger, command.policy)),)
 
 
@@ -74,7 +75,7 @@ def set_roster(ledger: Ledger, command: SetRoster, at_ms: int) -> tuple[AnyEvent
 
     Raises PolicyRefused with every finding that is an error.
     """
-    _refuse(check_roster(command.roster, policy_of(ledger)), "roster")
+    refuse(check_roster(command.roster, policy_of(ledger)), "roster")
     names = {profile.agent_id for profile in command.roster.agents}
     closed = tuple(
         replace(ledger.profiles[agent_id], closed=True)
@@ -85,7 +86,7 @@ def set_roster(ledger: Ledger, command: SetRoster, at_ms: int) -> tuple[AnyEvent
     return (RosterSet(roster),)
 
 
-def _refuse(findings: list[Finding], what: str) -> None:
+def refuse(findings: list[Finding], what: str) -> None:
     errors = errors_of(findings)
     if errors:
         lines = "; ".join(str(error) for error in errors)

@@ -16,6 +16,7 @@ from usher.queue.commands import (
 )
 from usher.queue.errors import (
     ContactNotEngaged,
+    Invalid,
     LegNotInState,
     NotYourOffer,
     QueueClosed,
@@ -39,7 +40,9 @@ from usher.queue.events import (
 from usher.queue.ledger import Ledger
 from usher.queue.lifecycle import TALKING_LEGS
 from usher.queue.state import Contact, Leg
-from usher.queue.values import ContactId, LegEnd, LegId, LegState, QueueName
+from usher.queue.ticket_events import TicketTaken
+from usher.queue.tickets import NO_DESK
+from usher.queue.values import AgentId, ContactId, LegEnd, LegId, LegState, QueueName
 from usher.router.lookups import (
     agent_in_session,
     channel_rules,
@@ -58,7 +61,8 @@ _NO_LEG = LegId("")
 def connect_contact(ledger: Ledger, command: ConnectContact, at_ms: int) -> tuple[AnyEvent, ...]:
     """Returns the connection as the platform saw it; nothing if it is already so.
 
-    With another agent than the owner's, the old leg ends as moved (an offer as withdrawn).
+    With another agent than the owner's, the old leg ends as moved (an offer as withdrawn). A ticket
+    is at that agent's desk then, if there is one.
     """
     contact = live_contact(ledger, command.contact_id)
     owner = contact.owner
@@ -70,8 +74,9 @@ def connect_contact(ledger: Ledger, command: ConnectContact, at_ms: int) -> tupl
             state=contact.state.value,
         )
     known_agent(ledger, agent_id)
+    taken = _at_the_desk_of(ledger, contact, agent_id)
     if owner is not None and owner.agent_id == agent_id:
-        return _connect_owner(contact, owner)
+        return (*_connect_owner(contact, owner), *taken)
     price, wrap_up_price = price_of(ledger, agent_id, contact.facts.channel)
     connected = ContactConnected(
         contact.contact_id,
@@ -83,7 +88,15 @@ def connect_contact(ledger: Ledger, command: ConnectContact, at_ms: int) -> tupl
         _replaced_end(owner),
     )
     withdrawn = withdraw_what_no_longer_fits(ledger, agent_id, contact.facts.channel, price)
-    return (connected, *withdrawn)
+    return (connected, *withdrawn, *taken)
+
+
+def _at_the_desk_of(ledger: Ledger, contact: Contact, agent_id: AgentId) -> tuple[TicketTaken, ...]:
+    ticket = ledger.tickets.get(contact.contact_id)
+    desk = ledger.desk_of.get(agent_id, NO_DESK)
+    if ticket is None or ticket.desk == desk:
+        return ()
+    return (TicketTaken(contact.contact_id, desk),)
 
 
 def _connect_owner(contact: Contact, owner: Leg) -> tuple[AnyEvent, ...]:
@@ -200,6 +213,18 @@ def requeue_contact(ledger: Ledger, command: RequeueContact, at_ms: int) -> tupl
     An agent that gives a contact away, or back to its own queue, is not asked for it for a while.
     """
     contact = live_contact(ledger, command.contact_id)
+    if command.queue not in ("", contact.facts.queue) and contact.contact_id in ledger.tickets:
+        raise Invalid("queue", "a ticket goes to another service: TransferTicket")
+    return requeued(ledger, contact, command, at_ms, pauses=True)
+
+
+def requeued(
+    ledger: Ledger, contact: Contact, command: RequeueContact, at_ms: int, *, pauses: bool
+) -> tuple[AnyEvent, ...]:
+    """Returns the way back to waiting; with `pauses` the pair pauses where the agent gave it away.
+
+    Raises UnknownQueue, QueueClosed.
+    """
     queue = _target_queue(ledger, contact, command.queue)
     owner = contact.owner
     if owner is None:
@@ -208,7 +233,7 @@ def requeue_contact(ledger: Ledger, command: RequeueContact, at_ms: int) -> tupl
         leg_id = owner.leg_id
         wrap_until = wrap_until_ms(ledger, contact, at_ms) if _talking(owner) else 0
         asked_again = _talking(owner) or queue == contact.facts.queue
-        pause_ms = pause_until_ms(ledger, contact, at_ms) if asked_again else 0
+        pause_ms = pause_until_ms(ledger, contact, at_ms) if asked_again and pauses else 0
     end = LegEnd.REQUEUED if owner is not None and _talking(owner) else LegEnd.WITHDRAWN
     return (
         ContactRequeued(

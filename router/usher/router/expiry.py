@@ -8,6 +8,7 @@ state that the earlier ones left.
 from usher.queue.deadlines import Deadline, Due
 from usher.queue.events import (
     AnyEvent,
+    ContactExpired,
     ContactRequeued,
     ContactsRetired,
     OfferExpired,
@@ -19,9 +20,12 @@ from usher.queue.ledger import Ledger
 from usher.queue.state import Contact, Leg
 from usher.queue.values import ContactId, LegEnd, LegState, Presence
 from usher.router.engagement import fail_joining
-from usher.router.lookups import channel_rules, pause_until_ms
+from usher.router.lookups import channel_rules, pause_until_ms, retire_at_ms
 
 PASS_MAX = 256
+
+END_OF_DAY = "end_of_day"
+"""Reason of the end of a ticket that was left when its service day closed."""
 
 MISSED_OFFERS = "missed_offers"
 """Reason of the not-ready presence of an agent that let offers time out."""
@@ -49,7 +53,8 @@ def expire_deadlines(ledger: Ledger, at_ms: int) -> tuple[AnyEvent, ...]:
 
 def _touches(contact: Contact, deadline: Deadline) -> set[str]:
     names = {f"contact/{contact.contact_id}"}
-    leg = contact.leg(deadline.leg_id) if deadline.leg_id else None
+    closing = deadline.kind is Due.CLOSING
+    leg = contact.owner if closing else contact.leg(deadline.leg_id)
     if leg is not None:
         names.add(f"agent/{leg.agent_id}")
     return names
@@ -58,6 +63,9 @@ def _touches(contact: Contact, deadline: Deadline) -> set[str]:
 def _expire(
     ledger: Ledger, contact: Contact, deadline: Deadline, at_ms: int
 ) -> tuple[AnyEvent, ...]:
+    if deadline.kind is Due.CLOSING:
+        retire_ms = retire_at_ms(ledger, contact, at_ms, 0)
+        return (ContactExpired(contact.contact_id, 0, retire_ms, END_OF_DAY),)
     if deadline.kind is Due.PAUSE:
         return (PauseEnded(contact.contact_id, deadline.agent_id),)
     leg = contact.leg(deadline.leg_id)

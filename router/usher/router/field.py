@@ -170,6 +170,12 @@ class Field:
         points = urgency_of_one(waited, rules.service_target_ms, int(waiting.need[row]))
         return int(rules.weights.urgency) * points
 
+    def ask_for_one(self, free: int, channel: int) -> None:
+        """The only agent of the field asks by itself: it has `free` units, for one contact."""
+        self._own()
+        self.free[0] = free
+        self.lane(channel).left[0] = 1
+
     def take(self, place: int, channel: int) -> None:
         """Spends room at one place: the next contact meets an agent with one more leg."""
         self._own()

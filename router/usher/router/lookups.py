@@ -123,6 +123,9 @@ def wrap_until_ms(ledger: Ledger, contact: Contact, at_ms: int) -> int:
 def retire_at_ms(ledger: Ledger, contact: Contact, at_ms: int, wrap_until: int) -> int:
     """Returns when a contact ending now leaves the pool: after the last wrap-up of its legs."""
     earlier = [leg.due_ms for leg in contact.legs if leg.state is LegState.WRAPPING]
+    ticket = ledger.tickets.get(contact.contact_id)
+    if ticket is not None:  # until its day is over a kiosk may ask for it again
+        earlier.append(ticket.closes_ms)
     return max(at_ms, wrap_until, *earlier) + policy_of(ledger).ended_kept_ms
 
 

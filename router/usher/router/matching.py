@@ -16,6 +16,7 @@ import numpy as np
 
 from usher.queue.rules import Order, Policy, Roster
 from usher.queue.state import Agent, Contact
+from usher.queue.tickets import Ticket
 from usher.queue.values import AgentId, ChannelName, ContactId, Found, QueueName
 from usher.queue.waiting import Waiting
 from usher.router import single
@@ -23,6 +24,7 @@ from usher.router.agents import Agents
 from usher.router.field import Field
 from usher.router.joint import warm_up
 from usher.router.kinds import Kinds
+from usher.router.lobby import NO_TICKETS, Lobby
 from usher.router.scoring import Flags, Longs, need
 from usher.router.stages import Stages
 
@@ -46,10 +48,14 @@ class Pair(NamedTuple):
 class Matcher:
     """Columns of one pool's contacts and agents under one policy and roster."""
 
-    def __init__(self, policy: Policy, roster: Roster) -> None:
+    def __init__(
+        self, policy: Policy, roster: Roster, tickets: Mapping[ContactId, Ticket] = NO_TICKETS
+    ) -> None:
         self._exact_cells_max = policy.exact_cells_max
         self._agents = Agents(roster)
         self._kinds = Kinds(policy, self._agents)
+        self._tickets = tickets
+        self._lobby = Lobby(self._agents, self._kinds, tickets)
         self._waiting = Waiting(len(self._agents.channels))
         self._noted_contacts: dict[ContactId, Contact] = {}
         self._noted_agents: dict[AgentId, Agent] = {}
@@ -60,11 +66,15 @@ class Matcher:
         """Takes over a whole ledger; every contact that waits counts as changed."""
         for contact_id in list(self._waiting.row_of):
             self._kinds.release(self._waiting.drop(contact_id))
+        self._lobby.clear()
         self._waiting = Waiting(len(self._agents.channels))
         self._noted_contacts, self._noted_agents = {}, {}
         self._changed, self._freed = {}, {}
         self._agents.load(agents.values())
-        self.note([each for each in contacts.values() if each.waits_unoffered], ())
+        tickets = self._tickets
+        self.note(
+            [c for c in contacts.values() if c.waits_unoffered or c.contact_id in tickets], ()
+        )
 
     def note(self, contacts: Iterable[Contact], agents: Iterable[Agent]) -> None:
         """These records are new or have changed; contacts may have ended."""
@@ -72,6 +82,12 @@ class Matcher:
             self._noted_contacts[contact.contact_id] = contact
         for agent in agents:
             self._noted_agents[agent.agent_id] = agent
+
+    @property
+    def lobby(self) -> Lobby:
+        """Returns the tickets that wait: desks pull them, no match offers them."""
+        self._refresh()
+        return self._lobby
 
     @property
     def needs_match(self) -> bool:
@@ -163,6 +179,8 @@ class Matcher:
         """Takes the noted records into the columns."""
         if self._noted_contacts:
             noted, self._noted_contacts = self._noted_contacts, {}
+            if self._tickets or len(self._lobby):
+                noted = self._lobby.take_in(noted)
             if len(noted) < TOGETHER:
                 for contact in noted.values():
                     self._refresh_contact(contact)

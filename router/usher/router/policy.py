@@ -1,18 +1,13 @@
 """Checks of a policy and a roster as a whole, and their digests.
 
 `usher.queue.rules` bounds each value by itself; here stands what several values must be together.
-A check returns all findings, never only the first. Must not know files, lines or gRPC: a place is
-a path of names as the files write them, `("queues", "sales", "requirements", 1, "least")`.
+A check returns all findings. Must not know files, lines or gRPC.
 """
 
 import hashlib
-import json
-import re
-from collections.abc import Hashable, Iterable, Iterator
-from enum import StrEnum
+from collections.abc import Hashable, Iterator
 
 import msgspec
-from msgspec import Struct
 
 from usher.queue.rules import (
     AGENTS_MAX,
@@ -31,8 +26,17 @@ from usher.queue.rules import (
     Weights,
 )
 from usher.queue.values import CODE_PATTERN, LANGUAGE_PATTERN, ChannelName, Code, QueueName
-
-Place = tuple[str | int, ...]
+from usher.router.findings import (
+    Finding,
+    Place,
+    Reason,
+    Severity,
+    bad_name,
+    check_list,
+    out_of_bounds,
+    repeated,
+    too_many,
+)
 
 WEIGHTS_SUM_MAX = 1000
 """A weighted sum of terms within -1000..1000 then stays under 2^20 (exact in float32)."""
@@ -40,71 +44,15 @@ WEIGHTS_SUM_MAX = 1000
 CHANNELS_MAX = 64
 """Channels of a policy, the built-in ones counted."""
 
-LIST_MAX = 100
-"""Entries of one list or table of a queue or an agent: requirements, groups, languages."""
-
-
-class Severity(StrEnum):
-    """An error refuses the policy or roster; with a warning it is usable, but somebody may wait."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-class Reason(StrEnum):
-    """What a finding is about; stable, for machines."""
-
-    OUT_OF_BOUNDS = "OUT_OF_BOUNDS"
-    BAD_NAME = "BAD_NAME"
-    DUPLICATE = "DUPLICATE"
-    TOO_MANY = "TOO_MANY"
-    NO_QUEUE = "NO_QUEUE"
-    UNKNOWN_CHANNEL = "UNKNOWN_CHANNEL"
-    UNKNOWN_GROUP = "UNKNOWN_GROUP"
-    WEIGHTS_OVER_LIMIT = "WEIGHTS_OVER_LIMIT"
-    WANTED_UNDER_LEAST = "WANTED_UNDER_LEAST"
-    MIXED_ORDERS = "MIXED_ORDERS"
-    NO_CHANNEL = "NO_CHANNEL"
-    CAPACITY_TOO_SMALL = "CAPACITY_TOO_SMALL"
-    WRAP_UP_TOO_DEAR = "WRAP_UP_TOO_DEAR"
-    CHANNEL_NEVER_FITS = "CHANNEL_NEVER_FITS"
-    SKILL_UNHELD = "SKILL_UNHELD"
-    QUEUE_UNSERVED = "QUEUE_UNSERVED"
-
-
-class Finding(Struct, frozen=True):
-    """One thing that is wrong: where, which rule, and what was found against what is expected."""
-
-    place: Place
-    reason: str
-    message: str
-    severity: Severity = Severity.ERROR
-
-    def __str__(self) -> str:
-        place = place_text(self.place)
-        return f"{place}: {self.message}" if place else self.message
-
-
-def place_text(place: Place) -> str:
-    """Returns a place as TOML writes it: `queues.sales.requirements[1].least`."""
-    text = ""
-    for part in place:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            bare = re.fullmatch("[A-Za-z0-9_-]+", part)
-            text += ("." if text else "") + (part if bare else json.dumps(part))
-    return text
-
 
 def check_policy(policy: Policy) -> list[Finding]:
     """Returns all findings about a policy by itself, in its own order; empty = sound."""
-    if (finding := _out_of_bounds(policy)) is not None:
+    if (finding := out_of_bounds(policy)) is not None:
         return [finding]
     findings = list(_check_sizes(policy))
-    findings += _repeated(("queues",), [queue.name for queue in policy.queues], "queue name")
+    findings += repeated(("queues",), [queue.name for queue in policy.queues], "queue name")
     for name in policy.channels:
-        findings += _bad_name(("channels", name), name, CODE_PATTERN)
+        findings += bad_name(("channels", name), name, CODE_PATTERN)
     channels = known_channels(policy)
     for queue in policy.queues:
         findings += _check_queue(queue, channels)
@@ -117,10 +65,10 @@ def check_roster(roster: Roster, policy: Policy) -> list[Finding]:
 
     Each capacity is reported once, at the first agent that has it.
     """
-    if (finding := _out_of_bounds(roster)) is not None:
+    if (finding := out_of_bounds(roster)) is not None:
         return [finding]
     findings = list(_check_agent_count(roster, policy))
-    findings += _repeated(("agents",), [agent.id for agent in roster.agents], "agent id")
+    findings += repeated(("agents",), [agent.id for agent in roster.agents], "agent id")
     channels = known_channels(policy)
     seen: set[bytes] = set()
     for agent in roster.agents:
@@ -180,11 +128,6 @@ def known_channels(policy: Policy) -> dict[ChannelName, ChannelRules]:
     return {**DEFAULT_CHANNELS, **policy.channels}
 
 
-def errors_of(findings: Iterable[Finding]) -> list[Finding]:
-    """Returns the findings that refuse a policy or roster, without the warnings."""
-    return [finding for finding in findings if finding.severity is Severity.ERROR]
-
-
 def policy_digest(policy: Policy) -> str:
     """Returns 32 hexadecimal digits, equal for equal policies in whatever order of dicts."""
     return _digest(policy)
@@ -202,41 +145,32 @@ def _digest(value: Policy | Roster) -> str:
     return hashlib.blake2b(_CANONICAL.encode(value), digest_size=16).hexdigest()
 
 
-def _out_of_bounds(value: Policy | Roster) -> Finding | None:
-    # Values made by hand were never checked by msgspec; what follows here relies on their types.
-    try:
-        msgspec.convert(msgspec.to_builtins(value), type(value))
-    except msgspec.ValidationError as error:
-        return Finding((), Reason.OUT_OF_BOUNDS, str(error))
-    return None
-
-
 def _check_sizes(policy: Policy) -> Iterator[Finding]:
     if not any(not queue.closed for queue in policy.queues):
         yield Finding(("queues",), Reason.NO_QUEUE, "found no open queue, expected at least one")
-    yield from _too_many(("queues",), len(policy.queues), QUEUES_MAX, "queues")
-    yield from _too_many(("channels",), len(known_channels(policy)), CHANNELS_MAX, "channels")
-    yield from _too_many(("queues",), len(_asked_skills(policy)), SKILLS_MAX, "skills")
+    yield from too_many(("queues",), len(policy.queues), QUEUES_MAX, "queues")
+    yield from too_many(("channels",), len(known_channels(policy)), CHANNELS_MAX, "channels")
+    yield from too_many(("queues",), len(_asked_skills(policy)), SKILLS_MAX, "skills")
 
 
 def _check_queue(queue: QueueRules, channels: dict[ChannelName, ChannelRules]) -> Iterator[Finding]:
     place = ("queues", queue.name)
-    yield from _bad_name(place, queue.name, CODE_PATTERN)
-    yield from _check_list((*place, "channels"), queue.channels, "channel")
+    yield from bad_name(place, queue.name, CODE_PATTERN)
+    yield from check_list((*place, "channels"), queue.channels, "channel")
     for index, name in enumerate(queue.channels):
         if name not in channels:
             yield _unknown_channel((*place, "channels", index), name, channels)
-    yield from _check_list((*place, "groups"), queue.groups, "group")
+    yield from check_list((*place, "groups"), queue.groups, "group")
     for index, group in enumerate(queue.groups):
-        yield from _bad_name((*place, "groups", index), group, CODE_PATTERN)
+        yield from bad_name((*place, "groups", index), group, CODE_PATTERN)
     yield from _check_requirements((*place, "requirements"), queue.requirements)
     yield from _check_weights((*place, "weights"), queue.weights)
 
 
 def _check_requirements(place: Place, requirements: tuple[Requirement, ...]) -> Iterator[Finding]:
-    yield from _check_list(place, [one.skill for one in requirements], "skill")
+    yield from check_list(place, [one.skill for one in requirements], "skill")
     for index, one in enumerate(requirements):
-        yield from _bad_name((*place, index, "skill"), one.skill, CODE_PATTERN)
+        yield from bad_name((*place, index, "skill"), one.skill, CODE_PATTERN)
         if one.wanted < one.least:
             yield Finding(
                 (*place, index, "wanted"),
@@ -271,25 +205,25 @@ def _check_orders(queues: tuple[QueueRules, ...]) -> Iterator[Finding]:
 
 
 def _check_agent_count(roster: Roster, policy: Policy) -> Iterator[Finding]:
-    yield from _too_many(("agents",), len(roster.agents), AGENTS_MAX, "agents")
+    yield from too_many(("agents",), len(roster.agents), AGENTS_MAX, "agents")
     held = {skill for agent in roster.agents for skill in agent.skills}
-    yield from _too_many(
+    yield from too_many(
         ("agents",), len(held | _asked_skills(policy)), SKILLS_MAX, "skills with the policy's"
     )
 
 
 def _check_agent(place: Place, agent: AgentProfile) -> Iterator[Finding]:
-    yield from _check_list((*place, "groups"), agent.groups, "group")
+    yield from check_list((*place, "groups"), agent.groups, "group")
     for index, group in enumerate(agent.groups):
-        yield from _bad_name((*place, "groups", index), group, CODE_PATTERN)
+        yield from bad_name((*place, "groups", index), group, CODE_PATTERN)
     if agent.site:
-        yield from _bad_name((*place, "site"), agent.site, CODE_PATTERN)
+        yield from bad_name((*place, "site"), agent.site, CODE_PATTERN)
     for skill in agent.skills:
-        yield from _bad_name((*place, "skills", skill), skill, CODE_PATTERN)
+        yield from bad_name((*place, "skills", skill), skill, CODE_PATTERN)
     tags = [language.lower() for language in agent.languages]  # RFC 5646: case tells nothing
-    yield from _check_list((*place, "languages"), tags, "language")
+    yield from check_list((*place, "languages"), tags, "language")
     for index, language in enumerate(agent.languages):
-        yield from _bad_name((*place, "languages", index), language, LANGUAGE_PATTERN)
+        yield from bad_name((*place, "languages", index), language, LANGUAGE_PATTERN)
 
 
 def _check_service(roster: Roster, policy: Policy) -> Iterator[Finding]:
@@ -299,8 +233,7 @@ def _check_service(roster: Roster, policy: Policy) -> Iterator[Finding]:
     for agent in roster.agents:
         for skill, level in agent.skills.items():
             levels[skill] = max(level, levels.get(skill, 0))
-    # One of a kind: thousands of agents of a roster are mostly alike.
-    kinds = list({_kind(agent): agent for agent in roster.agents if not agent.closed}.values())
+    kinds = kinds_of(roster)
     for queue in policy.queues:
         if not queue.closed:
             findings = [*_unknown_groups(queue, groups), *_unheld_skills(queue, levels)]
@@ -330,7 +263,7 @@ def _unheld_skills(queue: QueueRules, levels: dict[Code, int]) -> Iterator[Findi
 
 
 def _unserved(queue: QueueRules, agents: list[AgentProfile]) -> Iterator[Finding]:
-    able = [agent for agent in agents if _may_serve(agent, queue)]
+    able = [agent for agent in agents if may_serve(agent, queue)]
     place = ("queues", queue.name)
     if not able:
         message = "no agent of the roster has the groups and all the skills that this queue needs"
@@ -346,11 +279,17 @@ def _unserved(queue: QueueRules, agents: list[AgentProfile]) -> Iterator[Finding
             )
 
 
-def _may_serve(agent: AgentProfile, queue: QueueRules) -> bool:
+def may_serve(agent: AgentProfile, queue: QueueRules) -> bool:
+    """Returns whether the agent has a group and all the skills that the queue needs."""
     in_group = not queue.groups or any(group in queue.groups for group in agent.groups)
     return in_group and all(
         agent.skills.get(one.skill, 0) >= one.least for one in queue.requirements
     )
+
+
+def kinds_of(roster: Roster) -> list[AgentProfile]:
+    """Returns one agent of each kind: thousands of agents of a roster are mostly alike."""
+    return list({_kind(agent): agent for agent in roster.agents if not agent.closed}.values())
 
 
 def _kind(agent: AgentProfile) -> Hashable:
@@ -359,37 +298,6 @@ def _kind(agent: AgentProfile) -> Hashable:
 
 def _asked_skills(policy: Policy) -> set[Code]:
     return {one.skill for queue in policy.queues for one in queue.requirements}
-
-
-def _check_list(place: Place, values: list[str] | tuple[str, ...], what: str) -> Iterator[Finding]:
-    yield from _too_many(place, len(values), LIST_MAX, "entries")
-    seen: set[str] = set()
-    for index, value in enumerate(values):
-        if value in seen:
-            message = f'found {what} "{value}" again, expected each one once'
-            yield Finding((*place, index), Reason.DUPLICATE, message)
-        seen.add(value)
-
-
-def _repeated(place: Place, names: list[str], what: str) -> Iterator[Finding]:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            message = f'found {what} "{name}" again, expected each one once'
-            yield Finding((*place, name), Reason.DUPLICATE, message)
-        seen.add(name)
-
-
-def _bad_name(place: Place, name: str, pattern: str) -> Iterator[Finding]:
-    # fullmatch: `$` alone would let a line break at the end pass.
-    if re.fullmatch(pattern, name) is None:
-        message = f'found "{name}", expected text that matches {pattern}'
-        yield Finding(place, Reason.BAD_NAME, message)
-
-
-def _too_many(place: Place, count: int, most: int, what: str) -> Iterator[Finding]:
-    if count > most:
-        yield Finding(place, Reason.TOO_MANY, f"found {count} {what}, expected at most {most}")
 
 
 def _unknown_channel(

@@ -14,14 +14,23 @@ from usher.queue import commands as c
 from usher.queue.events import AnyEvent
 from usher.queue.ledger import Ledger, Touched
 from usher.queue.values import ContactId
-from usher.router import arrivals, configuration, engagement, expiry, offers, presence
+from usher.router import (
+    arrivals,
+    branch_configuration,
+    configuration,
+    engagement,
+    expiry,
+    offers,
+    presence,
+)
+from usher.router.branch import decide_walk_in
 from usher.router.lookups import NotConfigured
 from usher.router.snapshots import PoolSnapshot, read_pieces
 
 if TYPE_CHECKING:
     from usher.router.matching import Matcher
 
-_CONFIGURING = (c.OpenPool, c.SetPolicy, c.SetRoster)
+_CONFIGURING = (c.OpenPool, c.SetPolicy, c.SetRoster, c.SetBranches, c.SetCalendar)
 _AGENT_COMMANDS = (
     c.SignIn,
     c.SetPresence,
@@ -31,6 +40,7 @@ _AGENT_COMMANDS = (
     c.DeclineOffer,
     c.FinishWrapUp,
 )
+_WALK_IN_COMMANDS = (c.JoinLine, c.LeaveLine, c.DeskCommand)
 _POOL_COMMANDS = (c.ExpireDeadlines, c.MatchContacts, *_CONFIGURING)
 
 
@@ -54,6 +64,8 @@ class Pool:
             return self._decide_pool(command, at_ms)
         if isinstance(command, _AGENT_COMMANDS):
             return self._decide_agent(command, at_ms)
+        if isinstance(command, _WALK_IN_COMMANDS):
+            return decide_walk_in(self.ledger, self.matcher, command, at_ms)
         return self._decide_contact(command, at_ms)
 
     def apply(self, events: Sequence[AnyEvent], at_ms: int) -> None:
@@ -104,7 +116,7 @@ class Pool:
                 raise NotConfigured("the pool has no policy and roster yet")
             from usher.router.matching import Matcher  # NumPy: a restart serves before that
 
-            self._matcher = Matcher(policy, roster)
+            self._matcher = Matcher(policy, roster, self.ledger.tickets)
             self._matcher.load(self.ledger.contacts, self.ledger.agents)
         return self._matcher
 
@@ -205,6 +217,10 @@ class Pool:
                 return configuration.set_policy(self.ledger, command, at_ms)
             case c.SetRoster():
                 return configuration.set_roster(self.ledger, command, at_ms)
+            case c.SetBranches():
+                return branch_configuration.set_branches(self.ledger, command, at_ms)
+            case c.SetCalendar():
+                return branch_configuration.set_calendar(self.ledger, command, at_ms)
             case _:
                 assert_never(command)
 
