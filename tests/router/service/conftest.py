@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 
 from usher.queue import commands as c
+from usher.queue.branches import Branches
 from usher.queue.codec import Record, decode_records
 from usher.queue.journal.contract import Batch, Journal, PrivateFields
 from usher.queue.journal.memory import MemoryJournal
@@ -90,11 +92,12 @@ class Kit:
         clock: Clock | None = None,
         policy: Policy | None = None,
         roster: Roster | None = None,
+        *,
+        branches: Branches | None = None,
     ) -> Opened:
         taken = clock or ManualClock(START_MS)
-        return await open_pool(
-            journal, policy or self.policy(), roster or self.roster(), VERSIONS, lambda _: taken
-        )
+        opening = partial(open_pool, journal, policy or self.policy(), roster or self.roster())
+        return await opening(VERSIONS, lambda _: taken, branches=branches)
 
     async def runner(
         self, journal: Journal, opened: Opened | None = None, **settings: Any

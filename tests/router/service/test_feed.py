@@ -3,9 +3,13 @@ from typing import Any
 
 import pytest
 
+from usher.queue.branches import BranchName, LineName, ServiceName
 from usher.queue.state import Agent
-from usher.queue.values import AgentId
+from usher.queue.tickets import Ticket
+from usher.queue.values import AgentId, ContactId
 from usher.router.service.feed import Feed, Lagged, Published, TooOld, WatchesFull
+
+SERVICE = ServiceName("cash")
 
 
 def batch(position: int, *agents: str) -> Published:
@@ -167,3 +171,89 @@ def test_closing_lets_read_what_is_there_and_ends(run: Any) -> None:
         assert [] == [batches async for batches in feed.subscribe(None, 9)]
 
     run(scenario())
+
+
+def at_branch(position: int, *branches: str, tickets: tuple[str, ...] = ()) -> Published:
+    drawn = tuple(
+        Ticket(ContactId(name), BranchName(branches[0]), LineName("a"), SERVICE, "", 1, name, 0)
+        for name in tickets
+    )
+    names = frozenset(map(BranchName, branches))
+    return Published(position, position, position * 10, tickets=drawn, branches=names)
+
+
+def test_a_bell_rings_once_for_all_that_touched_its_branch(run: Any) -> None:
+    async def scenario() -> None:
+        feed = Feed(5, 50)
+        bell = feed.hang_up(BranchName("north"))
+        feed.publish(at_branch(6, "south"))
+        feed.publish(batch(7, "a1"))
+        assert not bell.rung
+        feed.publish(at_branch(8, "north", "south"))
+        feed.publish(at_branch(9, "north"))
+        assert bell.rung
+        await bell.heard()
+        assert not bell.rung
+        bell.close()
+        await bell.heard()
+        feed.publish(at_branch(10, "north"))
+        assert bell.closed and not bell.rung
+
+    run(scenario())
+
+
+def test_bells_end_with_the_feed(run: Any) -> None:
+    async def scenario() -> None:
+        feed = Feed(5, 50)
+        bells = [feed.hang_up(BranchName("north"))]
+        feed.close()
+        bells.append(feed.hang_up(BranchName("north")))
+        for bell in bells:
+            await bell.heard()
+            assert bell.closed
+
+    run(scenario())
+
+
+def test_tells_which_tickets_of_a_branch_were_touched_since() -> None:
+    feed = Feed(5, 50)
+    feed.publish(at_branch(6, "north", tickets=("t1", "t2")))
+    feed.publish(at_branch(7, "south", tickets=("t3",)))
+    feed.publish(at_branch(8, "north", tickets=("t2",)))
+    feed.publish(at_branch(9, "north"))  # a desk was opened
+    north, south = BranchName("north"), BranchName("south")
+
+    def labels(position: int, branch: BranchName) -> list[str] | None:
+        touched = feed.tickets_since(position, 3, branch)
+        return None if touched is None else [ticket.label for ticket in touched]
+
+    assert ["t1", "t2", "t2"] == labels(5, north)
+    assert ["t2"] == labels(7, north)
+    assert [] == labels(8, north)
+    assert None is labels(9, north)
+    assert None is labels(7, south)
+    for too_old in (4, 10):
+        with pytest.raises(TooOld):
+            labels(too_old, north)
+    with pytest.raises(TooOld, match="3 batches"):
+        feed.tickets_since(5, 2, north)
+
+
+def test_watches_that_read_no_batches_count_too() -> None:
+    feed = Feed(5, 50, subscriptions_max=2)
+    feed.subscribe(None, 1)
+    feed.admit()
+    with pytest.raises(WatchesFull):
+        feed.admit()
+    with pytest.raises(WatchesFull):
+        feed.subscribe(None, 1)
+    feed.leave()
+    feed.subscribe(None, 1)
+
+
+def test_tickets_count_for_the_bound_of_the_ring() -> None:
+    feed = Feed(5, 50, records_max=3)
+    for position in (6, 7):
+        feed.publish(at_branch(position, "north", tickets=("t1", "t2")))
+    with pytest.raises(TooOld):
+        feed.tickets_since(5, 9, BranchName("north"))

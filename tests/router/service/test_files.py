@@ -25,7 +25,7 @@ from usher.queue.rules import (
     Weights,
 )
 from usher.queue.values import CHANNELS, Channel, ChannelName
-from usher.router.policy import Place
+from usher.router.findings import Place
 from usher.router.service.durations import duration_text, parse_duration
 from usher.router.service.file_lines import key_lines, line_of
 from usher.router.service.files import (
@@ -64,6 +64,7 @@ def test_the_examples_are_sound() -> None:
     read = read_configuration(EXAMPLES / "policy.toml", EXAMPLES / "roster.toml")
 
     assert () == read.warnings
+    assert read.branches is not None
     assert {"voice", "chat", "email", "walk_in"} <= {
         channel for queue in read.policy.queues for channel in queue.channels
     }
@@ -71,8 +72,8 @@ def test_the_examples_are_sound() -> None:
 
 def test_the_examples_read_back_equal(policy_path: Path, roster_path: Path) -> None:
     read = read_configuration(EXAMPLES / "policy.toml", EXAMPLES / "roster.toml")
-    policy_path.write_text(write_policy(read.policy), encoding="utf-8")
-    roster_path.write_text(write_roster(read.roster), encoding="utf-8")
+    policy_path.write_text(write_policy(read.policy, read.branches), encoding="utf-8")
+    roster_path.write_text(write_roster(read.roster, read.branches), encoding="utf-8")
 
     assert read == read_configuration(policy_path, roster_path)
 

@@ -5,14 +5,26 @@ from typing import Any
 
 import pytest
 
+from usher.queue.branches import (
+    Branch,
+    Branches,
+    BranchName,
+    Line,
+    LineName,
+    Opening,
+    Service,
+    ServiceName,
+    WeekdayHours,
+)
 from usher.queue.codec import RECORD_VERSION, Record, encode_records
-from usher.queue.commands import ExpireDeadlines
+from usher.queue.commands import ExpireDeadlines, JoinLine
 from usher.queue.errors import ClockRateFixed, PolicyRefused
 from usher.queue.journal.contract import Batch, Journal, JournalCorrupt, JournalVersionUnknown
 from usher.queue.journal.memory import MemoryJournal
 from usher.queue.journal.sqlite import SqliteJournal
 from usher.queue.rules import Policy
-from usher.queue.values import SYSTEM
+from usher.queue.values import SYSTEM, Channel, ContactFacts, ContactId, NewContact, QueueName
+from usher.router.service.calendars import ZoneUnknown, expand
 from usher.router.service.clock import ManualClock
 from usher.router.service.opening import load_pool
 
@@ -50,6 +62,108 @@ def test_a_queue_kept_closed_does_not_make_the_policy_differ(kit: Any, run: Any)
         opened = await kit.open(journal, policy=smaller)
         assert ["OpenPool"] == await kit.commands(journal, after=before)
         assert opened.pool.ledger.queues["limited"].closed
+
+    run(scenario())
+
+
+def branches(
+    version: str = "b1", zone: str = "Europe/Berlin", *names: str, service: str = "cash"
+) -> Branches:
+    lines = (Line(name=LineName("a"), services=(ServiceName(service),)),)
+    week = tuple(WeekdayHours(day, (Opening(540, 1020),)) for day in range(7))
+    return Branches(
+        version=version,
+        services=(Service(name=ServiceName(service), queue=QueueName("help")),),
+        branches=tuple(
+            Branch(name=BranchName(name), time_zone=zone, lines=lines, week=week)
+            for name in names or ("north",)
+        ),
+    )
+
+
+def test_branches_are_recorded_with_their_calendar(kit: Any, run: Any) -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        opened = await kit.open(journal, branches=branches())
+        assert ["SetBranches", "SetCalendar"] == await kit.commands(journal, after=3)
+        assert branches() == opened.pool.ledger.plan
+        assert expand(branches(), kit.START_MS) == opened.pool.ledger.calendar
+
+    run(scenario())
+
+
+def test_opening_again_records_branches_and_calendar_only_where_they_differ(
+    kit: Any, run: Any
+) -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        await kit.open(journal, branches=branches())
+        await kit.open(journal, branches=branches())
+        await kit.open(journal)
+        await kit.open(journal, branches=branches("b2"))
+        await kit.open(journal, branches=branches("b2", "Pacific/Auckland"))
+        assert [
+            *("OpenPool", "OpenPool"),
+            *("OpenPool", "SetBranches"),
+            *("OpenPool", "SetBranches", "SetCalendar"),
+        ] == await kit.commands(journal, after=5)
+
+    run(scenario())
+
+
+def test_days_that_have_passed_make_the_calendar_differ(kit: Any, run: Any) -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        await kit.open(journal, branches=branches())
+        later_ms = kit.START_MS + 24 * 3600 * 1000
+        opened = await kit.open(journal, clock=ManualClock(later_ms))
+        assert ["OpenPool", "SetCalendar"] == await kit.commands(journal, after=5)
+        assert expand(branches(), later_ms) == opened.pool.ledger.calendar
+
+    run(scenario())
+
+
+def test_branches_that_are_all_left_out_end_and_never_were_is_no_change(kit: Any, run: Any) -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        none = Branches(version="none")
+        await kit.open(journal, branches=none)
+        assert 3 == journal.position
+        await kit.open(journal, branches=branches())
+        opened = await kit.open(journal, branches=none)
+        assert ["OpenPool", "SetBranches"] == await kit.commands(journal, after=6)
+        assert {} == opened.pool.ledger.branches
+
+    run(scenario())
+
+
+def test_what_is_kept_closed_does_not_make_the_branches_differ(kit: Any, run: Any) -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        opened = await kit.open(journal, branches=branches("b1", "UTC", "north", "south"))
+        clock = ManualClock(opened.pool.ledger.days[BranchName("south")].days[1].openings[0][0])
+        runner = await kit.runner(journal, await kit.open(journal, clock=clock))
+        contact = NewContact(ContactId("v1"), ContactFacts(QueueName(""), Channel.WALK_IN))
+        join = JoinLine(SYSTEM, contact, BranchName("south"), ServiceName("cash"))
+        await kit.send(runner, join, "j1")
+        await runner.drain()
+        smaller = branches("b2", "UTC", "north", service="mail")
+        await kit.open(journal, clock, branches=smaller)
+        before = journal.position
+        opened = await kit.open(journal, clock, branches=smaller)
+        assert ["OpenPool"] == await kit.commands(journal, after=before)
+        assert opened.pool.ledger.branches[BranchName("south")].closed
+        assert opened.pool.ledger.services[ServiceName("cash")].closed
+
+    run(scenario())
+
+
+def test_an_unknown_time_zone_is_refused_and_records_nothing(kit: Any, run: Any) -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        with pytest.raises(ZoneUnknown, match="Mars/Olympus"):
+            await kit.open(journal, branches=branches("b1", "Mars/Olympus"))
+        assert 0 == journal.position
 
     run(scenario())
 

@@ -1,7 +1,8 @@
-"""Where the command `usher` begins. `serve` is read here; all others go on to `usher.router.cli`.
+"""Where the command `usher` begins. All but `serve` and `health` go on to `usher.router.cli`.
 
 A restart of the server is counted in tenths of a second, and the import of typer (with pydantic)
-takes two of them: so the one command that is restarted does without.
+takes two of them: so the command that is restarted does without, and so does the one that is run
+every few seconds to see whether the server is well.
 """
 
 import argparse
@@ -9,10 +10,12 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from usher.queue.branches import Branches
     from usher.queue.rules import Policy, Roster
     from usher.router.service.settings import Settings
 
@@ -27,6 +30,10 @@ def main() -> None:
     """The entry point of the distribution."""
     if sys.argv[1:2] == ["serve"]:
         sys.exit(serve(sys.argv[2:]))
+    if sys.argv[1:2] == ["health"]:
+        from usher.router.trials.health_check import health
+
+        sys.exit(health(sys.argv[2:], os.environ))
     from usher.router.cli import app
 
     app()
@@ -57,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--policy", metavar="FILE", help="Policy file (TOML).")
     add("--roster", metavar="FILE", help="Roster file (TOML).")
     add("--data", dest="data_dir", metavar="FOLDER", help="Folder of the journal; ':memory:'.")
+    add("--journal", metavar="URL", help="Journal on Redis: redis://host:6379/0?pool=tenant/pool.")
     add("--listen", help="host:port; anything but loopback is open to the network.")
     add("--clock-rate", type=int, metavar="N", help="Run the clock n times faster.")
     add("--reflection", action="store_true", help="Let tools list the services.")
@@ -70,9 +78,10 @@ def _serve(settings: "Settings", *, reflection: bool) -> int:
     from usher.queue.journal.contract import JournalError
     from usher.router.service import server
 
-    policy, roster = _read_rules(settings.policy, settings.roster)
+    policy, roster, branches = _read_rules(settings.policy, settings.roster)
+    serving = partial(server.run, branches=branches, reflection=reflection, on_ready=_say_ready)
     try:
-        return server.run(settings, policy, roster, reflection=reflection, on_ready=_say_ready)
+        return serving(settings, policy, roster)
     except (JournalError, Refused, OSError) as error:
         raise _Refused(str(error)) from error
 
@@ -83,12 +92,16 @@ def _say_ready(address: str) -> None:
     sys.stdout.flush()
 
 
-def _read_rules(policy: str, roster: str) -> "tuple[Policy | None, Roster | None]":
-    """Returns what the files hold, or nothing without files; tells warnings."""
+def _read_rules(policy: str, roster: str) -> "tuple[Policy | None, Roster | None, Branches | None]":
+    """Returns what the files hold, or nothing without files; tells warnings.
+
+    Files without any branch say that there is none: those of the journal end.
+    """
+    from usher.queue.branches import Branches
     from usher.router.service.files import FileRefused, read_configuration
 
     if not policy and not roster:
-        return None, None
+        return None, None, None
     if not policy or not roster:
         raise _Refused("give --policy and --roster together: each is checked against the other")
     try:
@@ -97,7 +110,7 @@ def _read_rules(policy: str, roster: str) -> "tuple[Policy | None, Roster | None
         raise _Refused(str(error)) from error
     for warning in read.warnings:
         sys.stderr.write(f"{warning}\n")
-    return read.policy, read.roster
+    return read.policy, read.roster, read.branches or Branches(version=read.policy.version)
 
 
 if __name__ == "__main__":

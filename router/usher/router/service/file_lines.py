@@ -6,7 +6,7 @@ Reads only text that `tomllib` has accepted, so it checks nothing again. Knows n
 import re
 import tomllib
 
-from usher.router.policy import Place
+from usher.router.findings import Place
 
 _TOKEN = re.compile(
     r'(?P<string>"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|\'[^\']*\')'
@@ -24,14 +24,16 @@ def key_lines(text: str) -> dict[Place, int]:
 def line_of(lines: dict[Place, int], place: Place) -> int:
     """Returns the line of a place, else of what holds it (its table's header), else 1.
 
-    A key `x_ms` is also looked for as `x`: files may write a duration as text.
+    A key `x_ms` or `x_min` is also looked for as `x`: files may write durations and times as text.
     """
     while place:
         last = place[-1]
         if place in lines:
             return lines[place]
-        if isinstance(last, str) and (*place[:-1], last.removesuffix("_ms")) in lines:
-            return lines[(*place[:-1], last.removesuffix("_ms"))]
+        if isinstance(last, str):
+            as_text = (*place[:-1], last.removesuffix("_ms").removesuffix("_min"))
+            if as_text in lines:
+                return lines[as_text]
         place = place[:-1]
     return 1
 

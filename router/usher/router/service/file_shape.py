@@ -1,9 +1,10 @@
 """Reads the values of a policy or roster file by shape, and finds all that is wrong with it.
 
-The shapes are taken from the structs of `usher.queue.rules`, with the file's own forms on top:
-queues, agents and capacities are tables by name, an agent names its capacity, a duration `x_ms` may
-be written as text under `x`. A table with something wrong in it is left out, the rest goes on to
-the checks across values. Knows no lines and opens no file.
+The shapes are taken from the structs of the queue floor, with the file's own forms on top: queues,
+agents and capacities are tables by name, an agent names its capacity, a duration `x_ms` or a time
+of day `x_min` may be written as text under `x`, hours are text by weekday or date. A table with
+something wrong in it is left out, the rest goes on to the checks across values. Knows no lines and
+opens no file.
 """
 
 import difflib
@@ -16,10 +17,22 @@ from typing import cast
 from msgspec import inspect
 from msgspec.structs import replace
 
+from usher.queue.branches import Branch, Desk, Service
 from usher.queue.rules import AgentProfile, Capacity, Policy, QueueRules, Roster
 from usher.queue.values import CODE_PATTERN
-from usher.router.policy import Finding, Place
+from usher.router.branch_policy import minute_text
+from usher.router.findings import Finding, Place
 from usher.router.service.durations import DURATION_FORM, parse_duration
+from usher.router.service.file_hours import (
+    DATE_FORM,
+    DATE_PATTERN,
+    OPENINGS_FORM,
+    OPENINGS_PATTERN,
+    TIME_FORM,
+    WEEKDAYS_FORM,
+    WEEKDAYS_PATTERN,
+    parse_minute,
+)
 
 NEVER = "never"
 """What a file writes for 'no end' where leaving the key out means the default."""
@@ -27,6 +40,13 @@ NEVER = "never"
 _MAY_BE_NEVER = {"lost_grace"}
 
 _SHOWN_MAX = 60
+
+_FORMS = {
+    OPENINGS_PATTERN: OPENINGS_FORM,
+    WEEKDAYS_PATTERN: WEEKDAYS_FORM,
+    DATE_PATTERN: DATE_FORM,
+}
+"""What to say of a pattern that would say too little by itself."""
 
 
 class ShapeReason(StrEnum):
@@ -41,30 +61,49 @@ class ShapeReason(StrEnum):
     OUT_OF_RANGE = "OUT_OF_RANGE"
     BAD_TEXT = "BAD_TEXT"
     UNKNOWN_CAPACITY = "UNKNOWN_CAPACITY"
+    UNKNOWN_TIME_ZONE = "UNKNOWN_TIME_ZONE"
 
 
 def policy_shape() -> inspect.StructType:
-    """Returns the shape of a policy file: queues are tables by name."""
+    """Returns the shape of a policy file: queues are tables by name; services and branches."""
     policy, queue = _struct(Policy), _struct(QueueRules)
     names = inspect.StrType(pattern=CODE_PATTERN)
     channels = cast(inspect.DictType, _field(policy, "channels").type)
-    return _with_types(
+    shape = _with_types(
         policy,
         queues=inspect.DictType(names, _without(queue, "name")),
         channels=inspect.DictType(names, channels.value_type),
     )
+    services = _tables("services", _struct(Service))
+    return replace(shape, fields=(*shape.fields, services, _tables("branches", _branch_shape())))
 
 
 def roster_shape() -> inspect.StructType:
-    """Returns the shape of a roster file: agents by id, capacities by name."""
+    """Returns the shape of a roster file: agents by id, capacities by name; desks."""
     roster, agent = _struct(Roster), _struct(AgentProfile)
     names = inspect.StrType(pattern=CODE_PATTERN)
     entry = _with_types(_without(agent, "id"), capacity=names)
     shape = _with_types(roster, agents=inspect.DictType(_field(agent, "id").type, entry))
-    capacities = inspect.Field(
-        "capacities", "capacities", inspect.DictType(names, _struct(Capacity)), required=False
-    )
-    return replace(shape, fields=(*shape.fields, capacities))
+    capacities = _optional("capacities", inspect.DictType(names, _struct(Capacity)))
+    desks = _tables("desks", _struct(Desk))
+    return replace(shape, fields=(*shape.fields, capacities, desks))
+
+
+def _branch_shape() -> inspect.StructType:
+    branch = _struct(Branch)
+    openings = inspect.StrType(pattern=OPENINGS_PATTERN)
+    hours = inspect.DictType(inspect.StrType(pattern=WEEKDAYS_PATTERN), openings)
+    dates = inspect.DictType(inspect.StrType(pattern=DATE_PATTERN), openings)
+    shape = _with_types(_without(branch, "week"), dates=dates)
+    return replace(shape, fields=(*shape.fields, _optional("hours", hours)))
+
+
+def _tables(name: str, row: inspect.StructType) -> inspect.Field:
+    return _optional(name, inspect.VarTupleType(row))
+
+
+def _optional(name: str, kind: inspect.Type) -> inspect.Field:
+    return inspect.Field(name, name, kind, required=False)
 
 
 class ShapeReader:
@@ -108,7 +147,7 @@ class ShapeReader:
             self._expect(value, False, place, "a table")
             return {}
         fields = {field.name: field for field in shape.fields}
-        short = {_text_key(name): name for name in fields if name.endswith("_ms")}
+        short = {_text_key(name): name for name in fields if _text_key(name) != name}
         result: dict[str, object] = {}
         for key, one in value.items():
             name = short.get(key, key)
@@ -118,7 +157,8 @@ class ShapeReader:
                 message = f'found both "{key}" and "{name}", expected one of them'
                 self._add((*place, key), ShapeReason.KEY_GIVEN_TWICE, message)
             elif key in short:
-                result[name] = self._read_duration(one, fields[name].type, (*place, key))
+                read = self._read_duration if name.endswith("_ms") else self._read_time
+                result[name] = read(one, fields[name].type, (*place, key))
             else:
                 result[name] = self.read(one, fields[name].type, (*place, key))
         for name, field in fields.items():
@@ -169,11 +209,21 @@ class ShapeReader:
             return self._expect(value, False, place, expected)
         return self.read(duration_ms, shape, place)
 
+    def _read_time(self, value: object, shape: inspect.Type, place: Place) -> object:
+        minute = parse_minute(value) if isinstance(value, str) else None
+        least, most = _bounds(cast(inspect.IntType, shape))
+        if minute is None or not least <= minute <= most:
+            expected = f'{TIME_FORM}, from "{minute_text(least)}" to "{minute_text(most)}"'
+            return self._expect(value, False, place, expected)
+        return minute
+
     def _read_text(self, value: object, shape: inspect.StrType, place: Place) -> object:
         if not isinstance(value, str):
             return self._expect(value, False, place, "text")
         # fullmatch: `$` alone would let a line break at the end pass.
-        if shape.pattern is None or re.fullmatch(shape.pattern, value):
+        fits = shape.pattern is None or re.fullmatch(shape.pattern, value)
+        least, most = shape.min_length or 0, shape.max_length
+        if fits and least <= len(value) and (most is None or len(value) <= most):
             return value
         return self._add_value(place, ShapeReason.BAD_TEXT, value, _form(shape))
 
@@ -200,7 +250,9 @@ def _form(shape: inspect.Type) -> str:
         case inspect.IntType():
             return "a whole number from {} to {}".format(*_bounds(shape))
         case inspect.StrType(pattern=str() as pattern):
-            return f"text that matches {pattern}"
+            return _FORMS.get(pattern, f"text that matches {pattern}")
+        case inspect.StrType(max_length=int() as most):
+            return f"text of {shape.min_length or 0} to {most} characters"
         case inspect.StrType():
             return "text"
         case inspect.VarTupleType():
@@ -213,7 +265,7 @@ def _bounds(shape: inspect.IntType) -> tuple[int, int]:
     # Every number of the structs has both bounds; the others are what the journal can hold.
     least = -(2**63) if shape.ge is None else int(shape.ge)
     most = 2**63 - 1 if shape.le is None else int(shape.le)
-    return least, most
+    return least, most if shape.lt is None else int(shape.lt) - 1
 
 
 _SHOWN: dict[type, Callable[[object], str]] = {
@@ -234,7 +286,7 @@ def _cut(text: str) -> str:
 
 
 def _text_key(name: str) -> str:
-    return name.removesuffix("_ms")
+    return name.removesuffix("_ms").removesuffix("_min")
 
 
 def _struct(kind: type) -> inspect.StructType:

@@ -1,6 +1,6 @@
 """Policy and roster files: read and checked as a whole, or refused with everything that is wrong.
 
-    bytes -> TOML -> shape (file_shape) -> structs -> checks across values (policy)
+    bytes -> TOML -> shape (file_shape) -> structs -> checks across values (policy, branch_policy)
 
 A refusal holds one finding per line: file, line, place in the file, what was found, what is
 expected. `examples/policy.toml` and `examples/roster.toml` say what the files hold.
@@ -15,20 +15,12 @@ from typing import TypeAlias, TypeVar, cast
 import msgspec
 from msgspec import Struct
 
+from usher.queue.branches import Branches
 from usher.queue.rules import DEFAULT_CHANNELS, AgentProfile, Capacity, Policy, Roster
 from usher.queue.values import ChannelName
-from usher.router.policy import (
-    Finding,
-    Place,
-    Reason,
-    Severity,
-    check_capacity,
-    check_policy,
-    check_roster,
-    errors_of,
-    known_channels,
-    place_text,
-)
+from usher.router.findings import Finding, Place, Reason, Severity, errors_of, place_text
+from usher.router.policy import check_capacity, check_policy, check_roster, known_channels
+from usher.router.service.file_branches import NEEDS_ALL, BranchTables, Row
 from usher.router.service.file_lines import key_lines, line_of
 from usher.router.service.file_shape import (
     ShapeReader,
@@ -55,13 +47,17 @@ _Tables: TypeAlias = dict[str, dict[str, object]]
 _UNREAD = "unread"  # in place of a version that is missing or wrong, while the rest is checked
 _NO_CAPACITY: dict[str, object] = {"units": 1, "channels": {}}
 
-_NEEDS_ALL = {
+_NEEDS_ALL = NEEDS_ALL | {
     Reason.NO_QUEUE,
     Reason.UNKNOWN_GROUP,
     Reason.SKILL_UNHELD,
     Reason.QUEUE_UNSERVED,
 }
 """Findings that mean nothing while a table is left out because of its shape."""
+
+
+_IN_POLICY_FILE = {("queues",), ("channels",), ("services",), ("branches",)}
+_BRANCH_TABLES = ("services", "branches", "desks")
 
 
 class FileFinding(Struct, frozen=True):
@@ -90,24 +86,28 @@ class FileRefused(Exception):
 
 
 class Configuration(Struct, frozen=True):
-    """A sound policy and roster, and what is doubtful about them."""
+    """A sound policy and roster, the branches if there are any, and what is doubtful about them."""
 
     policy: Policy
     roster: Roster
+    branches: Branches | None
     warnings: tuple[FileFinding, ...]
 
 
 def read_policy(path: Path) -> Policy:
-    """Returns the policy of a file. Raises `FileRefused`, also when it cannot be read at all."""
+    """Returns the policy of a file, without its branches: those need a roster to be judged.
+
+    Raises `FileRefused`, also when the file cannot be read at all.
+    """
     file = _File(path)
-    policy, findings = _read_policy(file)
+    policy, _, findings = _read_policy(file)
     return _sound(policy, file.located(findings))
 
 
 def read_roster(path: Path, policy: Policy) -> Roster:
-    """Returns the roster of a file, fit for the policy. Raises `FileRefused`."""
+    """Returns the roster of a file, fit for the policy, without desks. Raises `FileRefused`."""
     file = _File(path)
-    roster, findings = _read_roster(file, policy)
+    roster, _, findings = _read_roster(file, policy)
     return _sound(roster, file.located(findings))
 
 
@@ -117,14 +117,26 @@ def read_configuration(policy_path: Path, roster_path: Path) -> Configuration:
     Raises `FileRefused` with the findings of both files, each at its line in its own file.
     """
     policy_file, roster_file = _File(policy_path), _File(roster_path)
-    policy, findings = _read_policy(policy_file)
-    roster, more = _read_roster(roster_file, policy)
+    policy, of_policy, findings = _read_policy(policy_file)
+    roster, of_roster, more = _read_roster(roster_file, policy)
     if errors_of(findings):
         more = [finding for finding in more if finding.reason not in _NEEDS_ALL]
-    of_queues = [finding for finding in more if finding.place[:1] == ("queues",)]
-    of_agents = [finding for finding in more if finding.place[:1] != ("queues",)]
-    located = [*policy_file.located([*findings, *of_queues]), *roster_file.located(of_agents)]
-    return Configuration(_sound(policy, located), _sound(roster, located), tuple(located))
+    branches = None
+    if policy is not None and roster is not None:
+        tables = BranchTables(of_policy, of_roster, [*findings, *more])
+        branches = tables.plan(policy, roster)
+        if branches is not None:
+            more += _unless_left_out(tables.check(branches, policy, roster), [*findings, *more])
+    of_agents = [finding for finding in more if finding.place[:1] not in _IN_POLICY_FILE]
+    others = [finding for finding in more if finding.place[:1] in _IN_POLICY_FILE]
+    located = [*policy_file.located([*findings, *others]), *roster_file.located(of_agents)]
+    return Configuration(_sound(policy, located), _sound(roster, located), branches, tuple(located))
+
+
+def _unless_left_out(found: list[Finding], before: list[Finding]) -> list[Finding]:
+    if not any(isinstance(one.reason, ShapeReason) for one in before):
+        return found
+    return [finding for finding in found if finding.reason not in _NEEDS_ALL]
 
 
 _Read = TypeVar("_Read", Policy, Roster)
@@ -136,16 +148,20 @@ def _sound(value: _Read | None, findings: list[FileFinding]) -> _Read:
     return value
 
 
-def _read_policy(file: "_File") -> tuple[Policy | None, list[Finding]]:
-    """Returns the policy, without the tables whose shape is wrong, and all findings."""
+def _read_policy(file: "_File") -> tuple[Policy | None, Row, list[Finding]]:
+    """Returns the policy, without the tables whose shape is wrong, what was read, all findings."""
     if file.values is None:
-        return None, file.findings
+        return None, {}, file.findings
     reader = ShapeReader()
     read = reader.read_struct(file.values, policy_shape(), ())
     queues, channels = _tables(read, "queues"), _tables(read, "channels")
     plain = {
         "version": _UNREAD,
-        **{key: value for key, value in read.items() if value is not None},
+        **{
+            key: value
+            for key, value in read.items()
+            if value is not None and key not in _BRANCH_TABLES
+        },
         "queues": [{"name": name, **queue} for name, queue in queues.items()],
         # A channel with a wrong rule is still known to the queues that name it.
         "channels": {
@@ -154,7 +170,7 @@ def _read_policy(file: "_File") -> tuple[Policy | None, list[Finding]]:
         },
     }
     policy = msgspec.convert(plain, Policy)
-    return policy, _joined(reader.findings, check_policy(policy))
+    return policy, read, _joined(reader.findings, check_policy(policy))
 
 
 def _channel_defaults(name: str) -> dict[str, object]:
@@ -163,13 +179,13 @@ def _channel_defaults(name: str) -> dict[str, object]:
     return {} if rules is None else msgspec.to_builtins(rules)
 
 
-def _read_roster(file: "_File", policy: Policy | None) -> tuple[Roster | None, list[Finding]]:
-    """Returns the roster, without the tables whose shape is wrong, and all findings.
+def _read_roster(file: "_File", policy: Policy | None) -> tuple[Roster | None, Row, list[Finding]]:
+    """Returns the roster, without the tables whose shape is wrong, what was read, all findings.
 
     Without a policy only the shape is checked.
     """
     if file.values is None:
-        return None, file.findings
+        return None, {}, file.findings
     reader = ShapeReader()
     read = reader.read_struct(file.values, roster_shape(), ())
     capacities = {
@@ -189,8 +205,8 @@ def _read_roster(file: "_File", policy: Policy | None) -> tuple[Roster | None, l
         ),
     )
     if policy is None:
-        return roster, findings
-    return roster, _joined(findings, _check_roster(roster, capacities, policy))
+        return roster, read, findings
+    return roster, read, _joined(findings, _check_roster(roster, capacities, policy))
 
 
 def _agent(name: str, entry: dict[str, object], capacity: Capacity) -> AgentProfile:

@@ -1,16 +1,17 @@
 """A pool from its journal: latest snapshot, then the tail; then the records of taking it up.
 
-Replay applies events and never executes. Taking up appends OpenPool, and the policy and the roster
-if they differ from those the pool has, as one batch before anything is served. It must not know
-gRPC or the files that policy and roster come from."""
+Replay applies events and never executes. Taking up appends OpenPool, and policy, roster, branches
+and their calendar if they differ from those the pool has, as one batch before anything is served.
+It must not know gRPC or the files that policy and roster come from."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 from msgspec import Struct
 
+from usher.queue.branches import Branches
 from usher.queue.codec import (
     RECORD_VERSION,
     Record,
@@ -18,7 +19,14 @@ from usher.queue.codec import (
     decode_for_replay,
     encode_records,
 )
-from usher.queue.commands import AnyCommand, OpenPool, SetPolicy, SetRoster
+from usher.queue.commands import (
+    AnyCommand,
+    OpenPool,
+    SetBranches,
+    SetCalendar,
+    SetPolicy,
+    SetRoster,
+)
 from usher.queue.journal.contract import (
     Batch,
     Journal,
@@ -31,6 +39,8 @@ from usher.queue.values import SYSTEM, ContactId, ContactState
 from usher.router.pool import Pool
 from usher.router.service.clock import Clock
 from usher.router.service.feed import Feed, Published
+from usher.router.service.inbox import Submission, no_answer
+from usher.router.service.publishing import Publishing
 from usher.router.service.settings import Settings
 from usher.router.snapshots import SNAPSHOT_VERSION, SnapshotUnreadable
 
@@ -94,11 +104,13 @@ async def open_pool(
     roster: Roster | None,
     versions: Versions,
     clock_of: Callable[[int], Clock] = Clock,
+    *,
+    branches: Branches | None = None,
 ) -> Opened:
-    """Returns the pool, taken up with this policy and roster (None = those it has).
+    """Returns the pool, taken up with this policy, roster and branches (None = those it has).
 
     `clock_of` makes the clock from the last record's time in milliseconds. Raises what `load_pool`
-    does, and Refused: ClockRateFixed, PolicyRefused.
+    does, and Refused: ClockRateFixed, PolicyRefused, ZoneUnknown.
     """
     loaded = await load_pool(journal)
     pool = loaded.pool
@@ -110,9 +122,21 @@ async def open_pool(
         commands.append(SetPolicy(SYSTEM, policy))
     if roster is not None and not _same_roster(pool.ledger.roster, roster):
         commands.append(SetRoster(SYSTEM, roster))
-    published = await _append(journal, pool, commands, clock.now_ms())
+    if branches is not None and not _same_branches(pool.ledger.plan, branches):
+        commands.append(SetBranches(SYSTEM, branches))
+    at_ms = clock.now_ms()
+    published = await _append(journal, pool, _and_calendar(pool, commands, at_ms), at_ms)
     gc.freeze()  # what was loaded stays: the collector need not look at it again and again
     return Opened(pool, loaded.requests, loaded.private, clock, loaded.replayed, published)
+
+
+def opened_again(pool: Pool, clock: Clock) -> Submission:
+    """Returns what records that the pool goes on after an outage of its journal's store.
+
+    Running leases move on by its length, and offers that ran out meanwhile are nobody's miss.
+    """
+    command = OpenPool(SYSTEM, *pool.ledger.versions, clock.rate)
+    return Submission(command, "", b"", (), no_answer)
 
 
 def feed_of(opened: Opened, settings: Settings) -> Feed:
@@ -128,8 +152,21 @@ def feed_of(opened: Opened, settings: Settings) -> Feed:
     return feed
 
 
+def _and_calendar(pool: Pool, commands: list[AnyCommand], at_ms: int) -> Iterator[AnyCommand]:
+    """Yields the commands and, those applied, the calendar of the branches if it has changed."""
+    yield from commands
+    plan = pool.ledger.plan
+    if plan is None or not plan.branches:
+        return
+    from usher.router.service.calendars import expand
+
+    calendar = expand(plan, at_ms)
+    if calendar != pool.ledger.calendar:
+        yield SetCalendar(SYSTEM, calendar)
+
+
 async def _append(
-    journal: Journal, pool: Pool, commands: list[AnyCommand], at_ms: int
+    journal: Journal, pool: Pool, commands: Iterable[AnyCommand], at_ms: int
 ) -> Published:
     first = pool.position
     records: list[Record] = []
@@ -139,22 +176,15 @@ async def _append(
         records.append(Record(pool.position, at_ms, command, events))
     body = encode_records(records)
     await journal.append(first, Batch(RECORD_VERSION, at_ms, len(records), body))
-    changes = pool.take_changes()
-    return Published(
-        first_position=first + 1,
-        position=pool.position,
-        at_ms=at_ms,
-        contacts=tuple(changes.contacts.values()),
-        legs=tuple(changes.legs.values()),
-        agents=tuple(changes.agents.values()),
-    )
+    published = Publishing(pool).published(pool.take_changes(), first + 1)
+    return msgspec.structs.replace(published, branches=frozenset(pool.ledger.branches))
 
 
 async def _from_snapshot(journal: Journal) -> Pool:
     snapshot = await journal.latest_snapshot()
     if snapshot is None:
         return Pool()
-    if snapshot.version != SNAPSHOT_VERSION:
+    if snapshot.version > SNAPSHOT_VERSION:
         raise JournalVersionUnknown(snapshot.version, snapshot.position)
     try:
         pool = Pool.restore(snapshot.pieces)
@@ -199,6 +229,18 @@ def _same_roster(old: Roster | None, new: Roster) -> bool:
         return False
     agents = tuple(agent for agent in old.agents if not agent.closed)
     return new in (old, msgspec.structs.replace(old, agents=agents))
+
+
+def _same_branches(old: Branches | None, new: Branches) -> bool:
+    """Returns whether they are equal but for what the pool keeps closed. Nothing is as none."""
+    if old is None:
+        return not (new.services or new.branches or new.desks)
+    services = tuple(service for service in old.services if not service.closed)
+    branches = tuple(branch for branch in old.branches if not branch.closed)
+    names = {branch.name for branch in branches}
+    desks = tuple(desk for desk in old.desks if not desk.closed and desk.branch in names)
+    kept = msgspec.structs.replace(old, services=services, branches=branches, desks=desks)
+    return new in (old, kept)
 
 
 @contextmanager
