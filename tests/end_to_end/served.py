@@ -9,6 +9,7 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 from tests.router import pool_kit as kit
 
+from usher.queue.branches import Branches
 from usher.queue.journal.contract import Journal
 from usher.queue.rules import Policy, Roster
 from usher.router.client import Patience, Usher, connect
@@ -58,6 +59,7 @@ async def served(
     rules: Policy | None = None,
     agents: Roster | None = None,
     *,
+    branches: Branches | None = None,
     journal: Journal | None = None,
     data_dir: Path | None = None,
     **settings: Any,
@@ -67,7 +69,7 @@ async def served(
     read = Settings(**{"data_dir": kept, "listen": "127.0.0.1:0", **settings})
     rules, agents = rules or policy(), agents or roster("anna", "bert")
     async with (
-        running_server(read, rules, agents, journal=journal) as server,
+        running_server(read, rules, agents, branches=branches, journal=journal) as server,
         grpc.aio.insecure_channel(server.address) as channel,
     ):
         yield Served(server, channel)

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from tests.end_to_end.served import Refusal, Served, refused, served
 
 from usher.router.client import new_contact
-from usher.router.service import agent_service, router_service, server_service
+from usher.router.service import agent_service, router_service, server_service, walk_in_service
 from usher.router.service.rpc import BATCH_BYTES_MAX, MESSAGE_BYTES_MAX, Unary
 from usher.v1 import agent_pb2, contact_pb2, leg_pb2
 from usher.v1 import agent_service_pb2 as agents_pb
@@ -32,7 +32,7 @@ LEGITIMATE = {
 }
 METHODS = {
     f"/{module.NAME}/{name}": method
-    for module in (router_service, agent_service, server_service)
+    for module in (router_service, agent_service, walk_in_service, server_service)
     for name, method in module.METHODS.items()
 }
 CHANGING = [
@@ -69,6 +69,15 @@ def filled(request: type[Message]) -> Message:
         "contacts": [CONTACT],
         "contact_ids": ["c1"],
         "update_mask": {"paths": ["topic"]},
+        "branch": "north",
+        "desk": "1",
+        "service": "cash",
+        "join_id": "j1",
+        "ticket_id": "j1",
+        "party_size": 2,
+        "needs": ["stairs"],
+        "kiosk_time": {"seconds": 1},
+        "attributes": {"name": "Zoe"},
     }
     names = {field.name for field in request.DESCRIPTOR.fields}
     return request(**{name: value for name, value in values.items() if name in names})

@@ -2,22 +2,19 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 from usher.queue.values import Presence
 from usher.router.client import results
-from usher.router.client.calls import Caller, new_request_id
+from usher.router.client.calls import PoolCalls
 from usher.router.client.requests import duration_of
 from usher.router.service.wire import choices
 from usher.v1 import agent_service_pb2 as pb
 from usher.v1.agent_service_pb2_grpc import AgentServiceStub
 
 
-class AgentCalls:
+class AgentCalls(PoolCalls):
     """AgentService. Every method raises UsherError; `request_id` is made where it is not given."""
 
-    _pool: str
-    _caller: Caller
     _agents: AgentServiceStub
 
     async def sign_in(
@@ -36,13 +33,13 @@ class AgentCalls:
             reason=reason,
             lease=None if lease is None else duration_of(lease),
         )
-        reply = await self._order(self._agents.SignIn, request, request_id)
+        reply = await self._command(self._agents.SignIn, request, request_id)
         return results.session_of(agent_id, reply)
 
     async def sign_out(self, agent_id: str, *, session: int = 0, request_id: str = "") -> Presence:
         """Ends the session; with live work the agent drains first."""
         request = pb.SignOutRequest(agent_id=agent_id, session=session)
-        reply = await self._order(self._agents.SignOut, request, request_id)
+        reply = await self._command(self._agents.SignOut, request, request_id)
         return choices.PRESENCES[reply.presence]
 
     async def set_presence(
@@ -61,7 +58,7 @@ class AgentCalls:
             reason=reason,
             session=session,
         )
-        reply = await self._order(self._agents.SetPresence, request, request_id)
+        reply = await self._command(self._agents.SetPresence, request, request_id)
         return choices.PRESENCES[reply.presence]
 
     async def heartbeat(self, agent_id: str, session: int) -> float:
@@ -75,7 +72,9 @@ class AgentCalls:
     ) -> results.Accepted:
         """Takes an offer."""
         request = pb.AcceptOfferRequest(agent_id=agent_id, leg_id=leg_id, session=session)
-        return results.accepted_of(await self._order(self._agents.AcceptOffer, request, request_id))
+        return results.accepted_of(
+            await self._command(self._agents.AcceptOffer, request, request_id)
+        )
 
     async def decline(
         self,
@@ -90,7 +89,7 @@ class AgentCalls:
         request = pb.DeclineOfferRequest(
             agent_id=agent_id, leg_id=leg_id, reason=reason, session=session
         )
-        reply = await self._order(self._agents.DeclineOffer, request, request_id)
+        reply = await self._command(self._agents.DeclineOffer, request, request_id)
         return int(reply.position)
 
     async def finish_wrap_up(
@@ -98,7 +97,7 @@ class AgentCalls:
     ) -> int:
         """The work after a contact is done; returns the position."""
         request = pb.FinishWrapUpRequest(agent_id=agent_id, leg_id=leg_id, session=session)
-        reply = await self._order(self._agents.FinishWrapUp, request, request_id)
+        reply = await self._command(self._agents.FinishWrapUp, request, request_id)
         return int(reply.position)
 
     async def get_agent(self, agent_id: str) -> results.Agent:
@@ -126,8 +125,3 @@ class AgentCalls:
         watch = self._caller.watch(self._agents.WatchOffers, request, token=token)
         async for message, begins in watch:
             yield results.offers_step_of(message, begins=begins)
-
-    async def _order(self, method: Any, request: Any, request_id: str) -> Any:
-        request.pool = self._pool
-        request.request_id = request_id or new_request_id()
-        return await self._caller.call(method, request)

@@ -7,14 +7,14 @@ got through, its recorded answer comes again. A watch that is cut goes on from i
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
 import grpc
 from msgspec import Struct
 
-from usher.router.client.errors import Unavailable, UsherError, error_of
+from usher.router.client.errors import ServerFault, Unavailable, UsherError, error_of
 from usher.v1 import watch_pb2
 
 HEADER: Final = "usher-actor"
@@ -65,24 +65,22 @@ class Caller:
 
     async def watch(
         self, method: Callable[..., Any], request: "Watch", *, token: str = ""
-    ) -> AsyncIterator[tuple[Any, bool]]:
+    ) -> AsyncGenerator[tuple[Any, bool], None]:
         """Yields each message of a watch, and whether it is the first of a snapshot.
 
         A watch that is cut is resumed for as long as patience lasts; then it raises UsherError.
         """
+        course = _Course(token)
         silent_since_s, attempt = time.monotonic(), 0
         while True:
-            request.token = token
+            request.token = course.token
+            course.within_snapshot = False
             stream = method(request, metadata=self._metadata)
-            within_snapshot = False
             try:
                 async for message in stream:
                     silent_since_s, attempt = time.monotonic(), 0
-                    head = message.head
-                    token = head.token or token
-                    is_snapshot = head.step == watch_pb2.WATCH_STEP_SNAPSHOT
-                    yield message, is_snapshot and not within_snapshot
-                    within_snapshot = is_snapshot
+                    begins = course.begins(message.head)
+                    yield message, begins
                 error: UsherError = Unavailable("the server ended the watch")
             except grpc.aio.AioRpcError as failed:
                 error = error_of(failed)
@@ -98,7 +96,44 @@ class Caller:
             await asyncio.sleep(pause_s)
 
 
+class _Course:
+    """How far a watch has come. `told`: all up to here was told; None = not known yet."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.told: int | None = None
+        self.within_snapshot = False
+
+    def begins(self, head: watch_pb2.WatchHead) -> bool:
+        """Takes in a head and returns whether a snapshot begins with it.
+
+        Raises ServerFault for a step that does not join the one before: something was left out.
+        """
+        is_snapshot = head.step == watch_pb2.WATCH_STEP_SNAPSHOT
+        if not is_snapshot and self.told is not None and head.first_position != self.told + 1:
+            message = f"a step begins at {head.first_position}, but {self.told} was told last"
+            raise ServerFault(message, "WATCH_GAP")
+        begins = is_snapshot and not self.within_snapshot
+        self.within_snapshot = is_snapshot
+        if head.token:
+            self.token, self.told = head.token, head.position
+        return begins
+
+
 class Watch(Protocol):
     """A request of a watch."""
 
     token: str
+
+
+class PoolCalls:
+    """What all calls to one pool share."""
+
+    _pool: str
+    _caller: Caller
+
+    async def _command(self, method: Callable[..., Any], request: Any, request_id: str) -> Any:
+        """Sends a command; a request id is made where none is given."""
+        request.pool = self._pool
+        request.request_id = request_id or new_request_id()
+        return await self._caller.call(method, request)

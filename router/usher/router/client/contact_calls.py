@@ -7,7 +7,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from usher.queue.values import ContactState, LegState, Outcome
 from usher.router.client import results
-from usher.router.client.calls import Caller, new_request_id
+from usher.router.client.calls import PoolCalls
 from usher.router.client.requests import ContactOptions, new_contact
 from usher.router.service.wire import choices
 from usher.v1 import contact_pb2
@@ -18,11 +18,9 @@ Created = tuple[str, str, int]
 """Contact id, leg id, journal position."""
 
 
-class ContactCalls:
+class ContactCalls(PoolCalls):
     """RouterService. Every method raises UsherError; `request_id` is made where it is not given."""
 
-    _pool: str
-    _caller: Caller
     _router: RouterServiceStub
 
     async def enqueue(
@@ -175,11 +173,6 @@ class ContactCalls:
         watch = self._caller.watch(self._router.WatchContacts, request, token=token)
         async for message, begins in watch:
             yield results.contacts_step_of(message, begins=begins)
-
-    async def _command(self, method: Any, request: Any, request_id: str) -> Any:
-        request.pool = self._pool
-        request.request_id = request_id or new_request_id()
-        return await self._caller.call(method, request)
 
 
 def _position(reply: Any) -> int:

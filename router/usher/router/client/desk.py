@@ -22,12 +22,13 @@ from usher.router.client.agent_calls import AgentCalls
 from usher.router.client.contact_calls import ContactCalls
 from usher.router.client.errors import NotFound, UsherError, WrongState
 from usher.router.client.results import Contact, Leg, OffersStep, Session
+from usher.router.client.walk_in_calls import WalkInCalls
 
 GONE: Final = frozenset({"OFFER_GONE", "CONTACT_ENDED", "LEG_NOT_FOUND", "OFFER_OF_ANOTHER_AGENT"})
 """Reasons by which an offer is no longer ours to take: no error, just bad luck."""
 
 
-class DeskCalls(ContactCalls, AgentCalls):
+class DeskCalls(ContactCalls, AgentCalls, WalkInCalls):
     """The calls that a desk makes in the name of its agent."""
 
 
@@ -151,7 +152,7 @@ class Desk:
             work = self._works.get(leg.leg_id)
             if work is not None:
                 work.leg = leg
-            elif told.contact is not None:
+            elif told.contact is not None and self._is_offered(leg):
                 work = self._works[leg.leg_id] = Work(self, leg, told.contact)
                 self._new.put_nowait(work)
             if leg.state is LegState.DONE:
@@ -159,3 +160,7 @@ class Desk:
         if step.begins:
             present = {told.leg.leg_id for told in step.legs}
             self._works = {name: one for name, one in self._works.items() if name in present}
+
+    def _is_offered(self, leg: Leg) -> bool:
+        """Returns whether the leg is one for `offers`."""
+        return True

@@ -1,10 +1,11 @@
 """From plain Python values to the messages that describe a contact."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypedDict, Unpack
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Struct
 
 from usher.queue.values import Origin
@@ -58,7 +59,7 @@ def new_contact(
         topic=options.get("topic", ""),
         complexity=options.get("complexity", 0),
         languages=options.get("languages", ()),
-        urgency=None if urgency is None else _urgency(urgency),
+        urgency=None if urgency is None else urgency_message(urgency),
         relationships=[
             contact_pb2.Relationship(agent_id=agent_id, strength=strength)
             for agent_id, strength in options.get("relationships", {}).items()
@@ -79,7 +80,15 @@ def duration_of(span: timedelta) -> Duration:
     return message
 
 
-def _urgency(urgency: Urgency) -> contact_pb2.Urgency:
+def time_message(time: datetime) -> Timestamp:
+    """Returns an aware time as a message."""
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def urgency_message(urgency: Urgency) -> contact_pb2.Urgency:
+    """Returns the urgency as a message."""
     return contact_pb2.Urgency(
         tier=urgency.tier,
         failed_bots=urgency.failed_bots,

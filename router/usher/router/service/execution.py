@@ -14,6 +14,7 @@ from usher.queue.commands import (
     EnqueueContact,
     EnqueueContacts,
     ExpireDeadlines,
+    JoinLine,
     MatchContacts,
 )
 from usher.queue.errors import Refused
@@ -22,8 +23,8 @@ from usher.queue.journal.contract import RememberedRequest
 from usher.queue.rules import Policy
 from usher.queue.values import SYSTEM, ContactId, QueueName
 from usher.router.pool import Pool
-from usher.router.service.feed import Published
 from usher.router.service.inbox import Entry
+from usher.router.service.publishing import Publishing
 from usher.router.service.stage import Stage
 from usher.router.service.telemetry import Counters, logger, told
 from usher.router.service.unavailable import CommandFailed
@@ -44,6 +45,7 @@ class Execution:
         self.private = private
         self.expiry_stuck = False
         self._counters = counters
+        self._publishing = Publishing(pool)
         self._policy: Policy | None = None
         self._limited: frozenset[QueueName] = frozenset()
         self._told: set[str] = set()
@@ -70,15 +72,7 @@ class Execution:
             if contact_id not in self.pool.ledger.contacts:
                 self.private.pop(contact_id, None)
         if stage.records:
-            stage.published = Published(
-                first_position=stage.first + 1,
-                position=stage.records[-1].position,
-                at_ms=stage.records[-1].at_ms,
-                contacts=tuple(changes.contacts.values()),
-                legs=tuple(changes.legs.values()),
-                agents=tuple(changes.agents.values()),
-                retired=tuple(changes.retired),
-            )
+            stage.published = self._publishing.published(changes, stage.first + 1)
 
     def _execute(self, entry: Entry, at_ms: int, stage: Stage) -> Events | None:
         submission = entry.submission
@@ -100,9 +94,10 @@ class Execution:
         if events or submission.request_id:  # an id to remember needs a position
             self._record(command, events, at_ms, stage, submission.request_id)
         entry.position = self.pool.position
-        for fields in submission.private:
-            self._keep_private(ContactId(fields.contact_id), fields.content)
-        stage.private.extend(submission.private)
+        if submission.private and (events or not isinstance(command, JoinLine)):
+            for fields in submission.private:
+                self._keep_private(ContactId(fields.contact_id), fields.content)
+            stage.private.extend(submission.private)
         if limited:
             self._match(at_ms, stage)
         return events

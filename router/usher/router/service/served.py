@@ -4,8 +4,9 @@ It must not know messages or gRPC: services translate, this submits.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import msgspec
@@ -22,6 +23,9 @@ from usher.router.service.status import TooManyCalls, UnknownPool
 from usher.router.service.unavailable import Draining
 from usher.router.service.wire.fields import needed_id
 from usher.router.service.wire.tokens import Sealer
+
+if TYPE_CHECKING:
+    from usher.router.service.lookout import Lookouts
 
 MAIN: Final = "main"
 CALLS_MAX: Final = 2_000  # a second or two of work: more would only wait
@@ -42,6 +46,13 @@ class ServedPool:
         self.journal = runner.journal
         self.sealer = Sealer(runner.journal.secret)
         self._secret = runner.journal.secret
+
+    @cached_property
+    def lookouts(self) -> "Lookouts":
+        """Returns who keeps an eye on its branches; imported where somebody watches one."""
+        from usher.router.service.lookout import Lookouts
+
+        return Lookouts(self.runner)
 
     def digest(self, asked: object) -> bytes:
         """Returns what tells an altered request: keyed, so that it tells nothing else."""

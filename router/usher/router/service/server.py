@@ -1,6 +1,6 @@
 """The one place where a server is put together, and taken apart in reverse order.
 
-    journal -> pool (snapshot, tail) -> runner -> leases -> services -> gRPC
+    journal -> pool (snapshot, tail) -> runner -> leases, calendar -> services -> gRPC
     drain: not serving -> admit nothing -> finish, snapshot, end watches -> stop gRPC -> close
 
 A signal drains; a journal that failed ends the process at once with exit code 70, and the restart
@@ -14,7 +14,7 @@ import importlib.metadata
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -22,19 +22,21 @@ from typing import Final
 
 import grpc
 
-from usher.queue.journal.contract import Journal
+from usher.queue.branches import Branches
+from usher.queue.journal.contract import Journal, JournalError
 from usher.queue.journal.memory import MemoryJournal
 from usher.queue.rules import Policy, Roster
 from usher.router.lookups import NotConfigured
-from usher.router.service import agent_service, router_service, server_service
+from usher.router.service import agent_service, router_service, server_service, walk_in_service
+from usher.router.service.calendar_keeper import CalendarKeeper
 from usher.router.service.clock import Clock
 from usher.router.service.health import Health, add_reflection
 from usher.router.service.lease import SessionLeases
-from usher.router.service.opening import Versions, open_pool
+from usher.router.service.opening import Opened, Versions, open_pool
 from usher.router.service.rpc import BATCH_BYTES_MAX, Gate
 from usher.router.service.runner import Runner
 from usher.router.service.served import MAIN, Pools, ServedPool
-from usher.router.service.settings import Settings
+from usher.router.service.settings import Settings, printable
 from usher.router.service.telemetry import configure_logging, log_loop_error, logger
 
 IN_MEMORY: Final = ":memory:"
@@ -71,6 +73,7 @@ OPTIONS: Final = (
 SERVICES: Final = {
     router_service.NAME: router_service.METHODS,
     agent_service.NAME: agent_service.METHODS,
+    walk_in_service.NAME: walk_in_service.METHODS,
     server_service.NAME: server_service.METHODS,
 }
 
@@ -122,19 +125,22 @@ async def running_server(
     policy: Policy | None = None,
     roster: Roster | None = None,
     *,
+    branches: Branches | None = None,
     journal: Journal | None = None,
     reflection: bool = False,
 ) -> AsyncIterator[Server]:
     """Serves while the context is open, and drains at its end.
 
-    `policy` and `roster` None = those of the journal. `journal` None = the one of the settings; a
-    given one is not closed. Raises JournalError, Refused, OSError when it cannot be started.
+    `policy`, `roster` and `branches` None = those of the journal. `journal` None = the one of the
+    settings; a given one is not closed. Raises JournalError, Refused, OSError when it cannot be
+    started.
     """
     async with AsyncExitStack() as stack:
         if journal is None:
             journal = await open_journal(settings)
             stack.push_async_callback(journal.close)
-        pool = await _open_pool(stack, settings, journal, policy, roster)
+        opening = partial(open_pool, journal, policy, roster, branches=branches)
+        pool = await _open_pool(stack, settings, journal, opening)
         pools = Pools({MAIN: pool})
         health = Health(list(SERVICES))
         grpc_server, address = _listen(settings.listen, pools, health, reflection=reflection)
@@ -143,11 +149,26 @@ async def running_server(
         server = Server(address, pool, pools, health, grpc_server)
         stack.push_async_callback(server.drain)
         await health.serving()
+        follow_store(server.runner, health)
         yield server
+
+
+def follow_store(runner: Runner, health: Health) -> None:
+    """Has the health of the services tell whether the journal's store is there."""
+    telling: set[asyncio.Task[None]] = set()  # the loop itself holds on to tasks only weakly
+
+    def tell(is_there: bool) -> None:
+        task = asyncio.create_task(health.store(is_there=is_there))
+        telling.add(task)
+        task.add_done_callback(telling.discard)
+
+    runner.outage.listeners.append(tell)
 
 
 async def open_journal(settings: Settings) -> Journal:
     """Returns the journal that the settings name; raises JournalError, OSError."""
+    if settings.journal:
+        return await _open_on_redis(settings.journal)
     if settings.data_dir == IN_MEMORY:
         return MemoryJournal()
     from usher.queue.journal.sqlite import SqliteJournal
@@ -157,16 +178,24 @@ async def open_journal(settings: Settings) -> Journal:
     return await SqliteJournal.open(folder / JOURNAL_FILE)
 
 
+async def _open_on_redis(url: str) -> Journal:
+    try:
+        from usher.queue.journal.redis import RedisJournal
+    except ModuleNotFoundError as error:
+        advice = "pip install 'usher-router[redis]'"
+        raise JournalError(f"a journal on Redis needs {error.name}: {advice}") from error
+    return await RedisJournal.open(url)
+
+
 async def _open_pool(
     stack: AsyncExitStack,
     settings: Settings,
     journal: Journal,
-    policy: Policy | None,
-    roster: Roster | None,
+    opening: Callable[[Versions, Callable[[int], Clock]], Awaitable[Opened]],
 ) -> ServedPool:
     versions = Versions(_version("usher-router"), _version("numpy"), _version("scipy"))
     clock_of = partial(Clock, rate=settings.clock_rate)
-    opened = await open_pool(journal, policy, roster, versions, clock_of)
+    opened = await opening(versions, clock_of)
     if opened.pool.ledger.policy is None or opened.pool.ledger.roster is None:
         raise NotConfigured("the journal holds no policy and roster yet: give both")
     runner = Runner(opened, journal, settings)
@@ -175,6 +204,9 @@ async def _open_pool(
     leases = SessionLeases(runner)
     await leases.start()
     stack.push_async_callback(leases.stop)
+    calendar_keeper = CalendarKeeper(runner)
+    calendar_keeper.start()
+    stack.push_async_callback(calendar_keeper.stop)
     return ServedPool(MAIN, runner, leases)
 
 
@@ -208,12 +240,14 @@ def run(
     policy: Policy | None = None,
     roster: Roster | None = None,
     *,
+    branches: Branches | None = None,
     reflection: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> int:
     """Runs `serve` on a loop of its own: uvloop's where it is installed, asyncio's elsewhere."""
+    serving = partial(serve, branches=branches, reflection=reflection, on_ready=on_ready)
     with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(serve(settings, policy, roster, reflection=reflection, on_ready=on_ready))
+        return runner.run(serving(settings, policy, roster))
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
@@ -230,6 +264,7 @@ async def serve(
     policy: Policy | None = None,
     roster: Roster | None = None,
     *,
+    branches: Branches | None = None,
     reflection: bool = False,
     on_ready: Callable[[str], None] | None = None,
 ) -> int:
@@ -239,14 +274,15 @@ async def serve(
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_stop.set)
-    async with running_server(settings, policy, roster, reflection=reflection) as server:
+    starting = partial(running_server, settings, policy, roster, branches=branches)
+    async with starting(reflection=reflection) as server:
         gc.set_threshold(*COLLECTED_AFTER)
         gc.enable()
         configure_logging(settings.log_format, settings.log_level)
         _tell(server, settings)
         if on_ready is not None:
             on_ready(server.address)
-        warming = asyncio.create_task(_warm_up())
+        warming = asyncio.create_task(_warm_up(server))
         await _first_of(asked_to_stop, server.runner.failed)
         if server.runner.failed.is_set():
             await asyncio.sleep(ANSWERS_S)  # the UNAVAILABLE answers go out
@@ -259,12 +295,19 @@ async def serve(
     return 0
 
 
-async def _warm_up() -> None:
+async def _warm_up(server: Server) -> None:
     """Imports the rest beside the first calls: neither start nor first match has time for it."""
     await asyncio.to_thread(importlib.import_module, "usher.router.matching")
+    if server.runner.pool.ledger.branches:
+        await asyncio.to_thread(_import_walk_ins)
     await asyncio.sleep(WARM_UP_AFTER_S)
     await asyncio.to_thread(_import_solver)
     gc.freeze()
+
+
+def _import_walk_ins() -> None:
+    for name in walk_in_service.IMPORTED_LATER:
+        importlib.import_module(name)
 
 
 def _import_solver() -> None:
@@ -280,7 +323,8 @@ def _tell(server: Server, settings: Settings) -> None:
     log.info(
         "serving",
         listen=server.address,
-        data_dir=settings.data_dir,
+        data_dir="" if settings.journal else settings.data_dir,
+        journal=printable(settings)["journal"],
         durability=journal.durability,
         incarnation=journal.incarnation,
         position=pool.position,

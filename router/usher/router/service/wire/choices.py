@@ -5,6 +5,7 @@ Lists that callers choose from leave out what only Usher may say.
 
 from typing import Final
 
+from usher.queue.tickets import Place, TicketState, VisitOutcome
 from usher.queue.values import (
     ContactState,
     Found,
@@ -15,7 +16,7 @@ from usher.queue.values import (
     Outcome,
     Presence,
 )
-from usher.v1 import agent_pb2, contact_pb2, leg_pb2
+from usher.v1 import agent_pb2, contact_pb2, leg_pb2, ticket_pb2, walk_in_service_pb2
 
 ORIGINS: Final = {
     contact_pb2.ORIGIN_UNSPECIFIED: Origin.INBOUND,
@@ -53,6 +54,17 @@ CONTACT_STATES: Final = {
     contact_pb2.CONTACT_STATE_ASLEEP: ContactState.ASLEEP,
     contact_pb2.CONTACT_STATE_PARKED: ContactState.PARKED,
     contact_pb2.CONTACT_STATE_ENDED: ContactState.ENDED,
+}
+CLERKS_OUTCOMES: Final = {
+    ticket_pb2.VISIT_OUTCOME_UNSPECIFIED: VisitOutcome.SERVED,
+    ticket_pb2.VISIT_OUTCOME_SERVED: VisitOutcome.SERVED,
+    ticket_pb2.VISIT_OUTCOME_UNRESOLVED: VisitOutcome.UNRESOLVED,
+    ticket_pb2.VISIT_OUTCOME_REFERRED: VisitOutcome.REFERRED,
+}
+RETURN_PLACES: Final = {
+    walk_in_service_pb2.RETURN_PLACE_UNSPECIFIED: Place.FIRST,
+    walk_in_service_pb2.RETURN_PLACE_FIRST: Place.FIRST,
+    walk_in_service_pb2.RETURN_PLACE_LAST: Place.LAST,
 }
 
 ORIGIN_NUMBERS: Final = {
@@ -102,8 +114,32 @@ FOUND_NUMBERS: Final = {
     Found.JOINT: leg_pb2.FOUND_JOINT,
     Found.GREEDY: leg_pb2.FOUND_GREEDY,
     Found.FCFS: leg_pb2.FOUND_FCFS,
+    Found.PICKED: leg_pb2.FOUND_PICKED,
+}
+TICKET_STATE_NUMBERS: Final = {
+    TicketState.WAITING: ticket_pb2.TICKET_STATE_WAITING,
+    TicketState.CALLED: ticket_pb2.TICKET_STATE_CALLED,
+    TicketState.SERVING: ticket_pb2.TICKET_STATE_SERVING,
+    TicketState.ENDED: ticket_pb2.TICKET_STATE_ENDED,
+}
+VISIT_OUTCOME_NUMBERS: Final = {
+    VisitOutcome.NONE: ticket_pb2.VISIT_OUTCOME_UNSPECIFIED,
+    VisitOutcome.SERVED: ticket_pb2.VISIT_OUTCOME_SERVED,
+    VisitOutcome.UNRESOLVED: ticket_pb2.VISIT_OUTCOME_UNRESOLVED,
+    VisitOutcome.REFERRED: ticket_pb2.VISIT_OUTCOME_REFERRED,
+    VisitOutcome.NO_SHOW: ticket_pb2.VISIT_OUTCOME_NO_SHOW,
+    VisitOutcome.LEFT: ticket_pb2.VISIT_OUTCOME_LEFT,
+    VisitOutcome.REMOVED: ticket_pb2.VISIT_OUTCOME_REMOVED,
+    VisitOutcome.CLOSED: ticket_pb2.VISIT_OUTCOME_CLOSED,
+    VisitOutcome.LOST: ticket_pb2.VISIT_OUTCOME_LOST,
+}
+RETURN_PLACE_NUMBERS: Final = {
+    Place.FIRST: walk_in_service_pb2.RETURN_PLACE_FIRST,
+    Place.LAST: walk_in_service_pb2.RETURN_PLACE_LAST,
 }
 
 OUTCOMES: Final = {number: outcome for outcome, number in OUTCOME_NUMBERS.items()}
 LEG_STATES: Final = {number: state for state, number in LEG_STATE_NUMBERS.items()}
 LEG_ENDS: Final = {number: end for end, number in LEG_END_NUMBERS.items()}
+TICKET_STATES: Final = {number: state for state, number in TICKET_STATE_NUMBERS.items()}
+VISIT_OUTCOMES: Final = {number: outcome for outcome, number in VISIT_OUTCOME_NUMBERS.items()}

@@ -59,7 +59,8 @@ def wanted_contact(
     try:
         contact_id = fields.optional_id(message.contact_id, "contact_id")
         facts = _facts(message, queue_needed=queue_needed)
-        return Wanted(NewContact(ContactId(contact_id), facts), _private(message))
+        private = private_of(message.attributes)
+        return Wanted(NewContact(ContactId(contact_id), facts), private)
     except Invalid as error:
         raise Invalid(f"{place}.{error.field}", error.rule) from None
 
@@ -76,7 +77,7 @@ def _facts(message: contact_pb2.NewContact, *, queue_needed: bool) -> ContactFac
         fields.optional_code(message.topic, "topic"),
         fields.whole(message.complexity, "complexity", 0, 10),
         _languages(message),
-        _urgency(message) if message.HasField("urgency") else _NO_URGENCY,
+        urgency_of(message.urgency) if message.HasField("urgency") else _NO_URGENCY,
         _relationships(message) if message.relationships else (),
         _preferences(message) if message.preferences else (),
         _waited_ms(message) if message.HasField("waited") else 0,
@@ -94,8 +95,8 @@ def _languages(message: contact_pb2.NewContact) -> tuple[str, ...]:
     return fields.languages_of(message.languages, "languages", LANGUAGES_MAX)
 
 
-def _urgency(message: contact_pb2.NewContact) -> Urgency:
-    urgency = message.urgency
+def urgency_of(urgency: contact_pb2.Urgency) -> Urgency:
+    """Returns the checked urgency; raises Invalid."""
     return Urgency(
         fields.whole(urgency.tier, "urgency.tier", 0, 10),
         fields.whole(urgency.failed_bots, "urgency.failed_bots", 0, COUNT_MAX),
@@ -138,10 +139,11 @@ def _waited_ms(message: contact_pb2.NewContact) -> int:
     return fields.duration_ms(message.waited, "waited", WAITED_MAX_MS)
 
 
-def _private(message: contact_pb2.NewContact) -> bytes:
-    if not message.attributes:
+def private_of(given: Mapping[str, str]) -> bytes:
+    """Returns the checked attributes as they are stored, empty for none; raises Invalid."""
+    if not given:
         return b""
-    attributes = dict(message.attributes)
+    attributes = dict(given)
     _check_attributes(attributes)
     return _ENCODER.encode(attributes)
 
@@ -174,7 +176,7 @@ _CHANGERS: Final[Mapping[str, Callable[[contact_pb2.NewContact], object]]] = {
     "languages": _languages,
     "customer_id": lambda message: fields.optional_id(message.customer_id, "customer_id"),
     "journey_id": lambda message: fields.optional_id(message.journey_id, "journey_id"),
-    "urgency": _urgency,
+    "urgency": lambda message: urgency_of(message.urgency),
     "relationships": _relationships,
     "preferences": _preferences,
 }
@@ -189,7 +191,7 @@ def change_of(message: contact_pb2.NewContact, paths: tuple[str, ...]) -> Change
         named: dict[str, Any] = {
             path: _CHANGERS[path](message) for path in paths if path in _CHANGERS
         }
-        private = _private(message) if "attributes" in paths else None
+        private = private_of(message.attributes) if "attributes" in paths else None
     except Invalid as error:
         raise Invalid(f"contact.{error.field}", error.rule) from None
     return Change(FactChanges(**named), private)

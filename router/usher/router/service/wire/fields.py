@@ -26,6 +26,8 @@ PAGE_SIZE: Final = 100
 PAGE_SIZE_MAX: Final = 1_000
 SESSION_MAX: Final = 2**53
 DAY_MS: Final = 24 * 3600 * 1000
+SECONDS_MAX: Final = 253_402_300_799
+"""The last second of the year 9999."""
 
 CODE_MAX: Final = 64
 CODES_KNOWN: Final = 4_096
@@ -106,6 +108,13 @@ def whole(value: int, field: str, least: int, most: int) -> int:
     return value
 
 
+def codes_of(values: Iterable[str], field: str, most: int) -> tuple[str, ...]:
+    """Returns codes in their order."""
+    codes = tuple(values)
+    at_most(len(codes), field, most)
+    return tuple(needed_code(code, field) for code in codes)
+
+
 def languages_of(values: Iterable[str], field: str, most: int) -> tuple[str, ...]:
     """Returns language tags in their order."""
     languages = tuple(values)
@@ -136,6 +145,13 @@ def duration_ms(value: Duration, field: str, most_ms: int) -> int:
     if not 0 <= value.nanos < 1_000_000_000 or not 0 <= value.seconds * 1000 <= most_ms:
         raise Invalid(field, f"0 to {most_ms // 1000} seconds")
     return min(most_ms, value.seconds * 1000 + value.nanos // 1_000_000)
+
+
+def time_ms(value: Timestamp, field: str) -> int:
+    """Returns a time in whole milliseconds since 1970."""
+    if not 0 <= value.nanos < 1_000_000_000 or not 0 <= value.seconds <= SECONDS_MAX:
+        raise Invalid(field, "a time of the years 1970 to 9999")
+    return value.seconds * 1000 + value.nanos // 1_000_000
 
 
 def page_size_of(value: int) -> int:
