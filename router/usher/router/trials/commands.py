@@ -7,7 +7,7 @@ The command line's own options are read in `usher.router.cli`.
 import asyncio
 import re
 from collections.abc import Callable, Coroutine
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,15 +97,21 @@ def load(asked: LoadAsked, console: Console) -> int:
 
 def demo(seconds: float, rate: int, seed: int, console: Console) -> int:
     """Plays the demo and prints its summary."""
-    from usher.router.trials.demo import demo_display, print_summary, run_demo
+    from usher.router.trials.demo import run_demo, zone_in_the_morning
+    from usher.router.trials.demo_live import demo_display
     from usher.router.trials.demo_plan import plan_demo
+    from usher.router.trials.demo_summary import print_summary
 
     def run() -> int:
-        script = plan_demo(length_ms=round(seconds * rate * 1000), seed=seed)
-        with demo_display(console) as watcher:
-            found = _run(run_demo(script, rate, watcher))
+        plan = plan_demo(
+            length_ms=round(seconds * rate * 1000),
+            seed=seed,
+            time_zone=zone_in_the_morning(datetime.now(UTC)),
+        )
+        with demo_display(console) as show:
+            found = _run(run_demo(plan, rate, show))
         print_summary(found, console)
-        return FAILED if found.account.unaccounted or found.driving.stalled else WELL
+        return WELL if found.is_well else FAILED
 
     return _answered(run, console)
 

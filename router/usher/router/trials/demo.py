@@ -1,51 +1,43 @@
 """`usher demo`: a busy quarter of an hour through a real server, shown while it happens.
 
-    plan -> own server in a temporary folder -> drive -> live table -> summary, count
+    plan -> own server in a temporary folder -> drive, branch -> live table -> summary, count
 
-Without a terminal it prints plain lines every few seconds. It must not know how a script is played.
+The contacts are driven as in a load trial; visitors and clerks of the branch are played beside
+them, with the same staff. It must not know the console.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from msgspec import Struct
-from rich.console import Console, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
 
-from usher.queue.measures import Measures, measure
+from usher.queue.measures import ContactFacts, Measures, Outcome, measure
+from usher.queue.tickets import VisitOutcome
+from usher.router.client import Patience, Ticket, connect
 from usher.router.trials.accounting import Account, account
+from usher.router.trials.demo_account import BranchAccount, account_branch, overbooked
+from usher.router.trials.demo_branch import BranchDay
+from usher.router.trials.demo_plan import DemoPlan
 from usher.router.trials.driver import Drive
 from usher.router.trials.gateway import Gateway
 from usher.router.trials.journal_reading import reading
-from usher.router.trials.load import Run, Watcher, drive, driving
-from usher.router.trials.load_console import clock_text, done_share, time_left
+from usher.router.trials.load import Run, drive, driving
 from usher.router.trials.load_report import Driving, server_facts
-from usher.router.trials.observed import Observed, milliseconds
 from usher.router.trials.own_server import own_server
-from usher.router.trials.script import Script
 from usher.v1 import contact_pb2
 
 PLATFORM = "demo"
-PLAIN_EVERY_S = 3.0
-WAITING = contact_pb2.CONTACT_STATE_WAITING
+LOCAL_HOUR = 10
+"""What a clock on the branch's wall shows when the demo begins."""
+SERVICE_TARGET_MS = 120_000
+PATIENCE = Patience(call_s=30.0, total_s=5.0)  # the server is ours: if it is away, it is gone
 
-
-class QueueNow(Struct, frozen=True):
-    """One queue at this moment."""
-
-    name: str
-    waiting: int
-    engaged: int
-    answered: int
-    abandoned: int
-    longest_ms: int
+Show = Callable[[Drive, BranchDay], None]
+"""Called a few times a second while the demo runs."""
 
 
 class QueueSummary(Struct, frozen=True):
@@ -56,35 +48,90 @@ class QueueSummary(Struct, frozen=True):
     measures: Measures
 
 
-class DemoSummary(Struct, frozen=True):
+class LineSummary(Struct, frozen=True):
+    """The tickets of one line of the branch."""
+
+    name: str
+    first: str
+    last: str
+    outcomes: dict[VisitOutcome, int]
+    measures: Measures
+
+
+class BranchSummary(Struct, frozen=True, kw_only=True):
+    """The branch at the end."""
+
+    lines: tuple[LineSummary, ...]
+    without_ticket: int
+    promised: int
+    """Visitors who got a range at the kiosk and came to a desk."""
+    within_p50: int
+    within_p90: int
+    clerks: int
+    beside: dict[str, int]
+    """What the clerks did beside their visitors: served contacts by channel."""
+    shown_after_ms: tuple[float, float]
+    """Real time from the sending of a call to its standing on the board: P50, P95."""
+    races: dict[str, int]
+    account: BranchAccount
+
+
+class DemoSummary(Struct, frozen=True, kw_only=True):
     """What a demo ends with."""
 
     queues: tuple[QueueSummary, ...]
-    whole: Measures
     driving: Driving
     account: Account
+    overbooked: tuple[str, ...]
+    """Agents that had more at once than their capacity."""
+    branch: BranchSummary
     position: int
     durability: str
     sync_p99_ms: float
 
+    @property
+    def is_well(self) -> bool:
+        """Whether all are accounted for and no promise was broken."""
+        wrong = self.account.unaccounted or self.branch.account.findings or self.overbooked
+        return not wrong and not self.driving.stalled
 
-async def run_demo(script: Script, clock_rate: int, watcher: Watcher) -> DemoSummary:
-    """Plays the script against a server of its own. Raises ServerDown, UsherError."""
+
+def zone_in_the_morning(now: datetime) -> str:
+    """Returns a time zone where it is mid-morning: no demo then meets the end of a service day."""
+    ahead = LOCAL_HOUR - now.astimezone(UTC).hour
+    if ahead < -12:  # there is no such zone, but the same hour of the next day
+        ahead += 24
+    return f"Etc/GMT{-ahead:+d}"  # by POSIX's sign: GMT-3 is three hours ahead
+
+
+async def run_demo(plan: DemoPlan, clock_rate: int, show: Show) -> DemoSummary:
+    """Plays the plan against a server of its own. Raises ServerDown, UsherError."""
+    script = plan.script
     with TemporaryDirectory(prefix="usher-demo-") as made:
         folder = Path(made)
+        starting = own_server(
+            folder, script.policy, script.roster, clock_rate, branches=script.branches
+        )
         async with (
-            own_server(folder, script.policy, script.roster, clock_rate) as own,
+            starting as own,
             Gateway(own.address, PLATFORM) as gateway,
+            connect(own.address, actor=f"platform/{PLATFORM}", patience=PATIENCE) as usher,
         ):
-            run = await drive(script, gateway, watcher, own)
+            branch = BranchDay(plan.branch, usher)
+            run = await drive(
+                script, gateway, lambda playing: show(playing, branch), own, beside=branch
+            )
+            tickets = await branch.tickets()
         with reading(own.data) as journal:
+            visits = [visit.ticket_id for visit in plan.branch.visits]
+            of_visits = account_branch(visits, tickets, journal.records())
             planned = [contact.contact_id for contact in script.contacts]
-            seen = run.drive.observed
-            counted = account(planned, seen, run.contacts, journal.records())
-    return summary(script, run, counted)
+            listed = [each for each in run.contacts if each.contact_id not in set(visits)]
+            counted = account(planned, run.drive.observed, listed, journal.records())
+    return _summary(plan, run, counted, _branch_summary(branch, tickets, listed, of_visits))
 
 
-def summary(script: Script, run: Run, counted: Account) -> DemoSummary:
+def _summary(plan: DemoPlan, run: Run, counted: Account, branch: BranchSummary) -> DemoSummary:
     """The figures of a demo by queue, each with its own service target."""
     queues = tuple(
         QueueSummary(
@@ -95,168 +142,88 @@ def summary(script: Script, run: Run, counted: Account) -> DemoSummary:
                 threshold_ms=rules.service_target_ms,
             ),
         )
-        for rules in script.policy.queues
+        for rules in plan.script.policy.queues
     )
+    facts = {visit.ticket_id for visit in plan.branch.visits if not visit.has_ticket}
     return DemoSummary(
         queues=queues,
-        whole=measure(server_facts(run.contacts, 0), threshold_ms=20_000),
         driving=driving(run),
         account=counted,
+        overbooked=tuple(overbooked(run.contacts, plan.script.roster.agents, facts)),
+        branch=branch,
         position=run.server.position,
         durability=run.server.durability,
         sync_p99_ms=run.server.counters.get("sync_p99_us", 0) / 1000,
     )
 
 
-@contextmanager
-def demo_display(console: Console) -> Iterator[Callable[[Drive], None]]:
-    """Yields the watcher: a live table on a terminal, plain lines elsewhere."""
-    if not console.is_terminal:
-        yield _PlainLines(console).show
-        return
-    with Live(Text("the server starts"), console=console, refresh_per_second=8) as live:
-        yield lambda playing: live.update(_picture(playing))
-
-
-class _PlainLines:
-    """The demo for a log file or a CI."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._told_s = time.monotonic()
-
-    def show(self, playing: Drive) -> None:
-        if time.monotonic() - self._told_s < PLAIN_EVERY_S:
-            return
-        self._told_s = time.monotonic()
-        queues = ", ".join(
-            f"{queue.name} {queue.waiting} waiting {queue.answered} answered"
-            for queue in queues_now(playing)
-        )
-        ready, busy = agents_now(playing.observed)
-        line = (
-            f"{clock_text(playing.now_ms())[3:]}  {queues}; "
-            f"agents: {busy} busy, {ready} ready; {time_left(playing)}"
-        )
-        self._console.print(line, highlight=False, soft_wrap=True)
-
-
-def _picture(playing: Drive) -> Group:
-    table = Table(title=f"{clock_text(playing.now_ms())[3:]} by the server's clock")
-    table.add_column("queue")
-    for name in ("waiting", "with an agent", "answered", "abandoned", "longest wait"):
-        table.add_column(name, justify="right")
-    for queue in queues_now(playing):
-        waiting = f"[bold yellow]{queue.waiting}[/]" if queue.waiting else "0"
-        longest = f"{queue.longest_ms / 1000:.0f} s"
-        counts = (str(queue.engaged), str(queue.answered), str(queue.abandoned))
-        table.add_row(queue.name, waiting, *counts, longest)
-    ready, busy = agents_now(playing.observed)
-    line = Text(f"agents: {busy} busy, {ready} ready    {time_left(playing)}")
-    return Group(table, line, ProgressBar(total=1.0, completed=done_share(playing), width=60))
-
-
-def queues_now(playing: Drive) -> list[QueueNow]:
-    """The queues of the policy as they were last seen."""
-    now_ms = playing.clock.now_ms()
-    contacts = list(playing.observed.contacts.values())
-    return [
-        _queue_now(rules.name, [one for one in contacts if one.queue == rules.name], now_ms)
-        for rules in playing.script.policy.queues
+def _branch_summary(
+    branch: BranchDay,
+    tickets: Sequence[Ticket],
+    contacts: Sequence[contact_pb2.Contact],
+    counted: BranchAccount,
+) -> BranchSummary:
+    clerks = {clerk.agent_id for clerk in branch.plan.clerks}
+    legs = [leg for each in contacts for leg in each.legs if leg.agent_id in clerks]
+    drawn = [ticket for ticket in tickets if ticket.number]
+    waits = [
+        (wait, ticket.started - ticket.joined)
+        for ticket in drawn
+        if (wait := branch.joined[ticket.ticket_id].wait) is not None
+        and ticket.started is not None
+        and ticket.joined is not None
     ]
-
-
-def _queue_now(name: str, contacts: Sequence[contact_pb2.Contact], now_ms: float) -> QueueNow:
-    states = Counter(one.state for one in contacts)
-    waits_ms = [_wait_ms(one, now_ms) for one in contacts]
-    return QueueNow(
-        name=name,
-        waiting=states[WAITING],
-        engaged=states[contact_pb2.CONTACT_STATE_ENGAGED],
-        answered=sum(one.HasField("answer_time") for one in contacts),
-        abandoned=sum(one.outcome == contact_pb2.OUTCOME_ABANDONED for one in contacts),
-        longest_ms=max(waits_ms, default=0),
+    return BranchSummary(
+        lines=tuple(
+            _line_summary(name, [each for each in drawn if each.line == name])
+            for name in sorted({ticket.line for ticket in drawn})
+        ),
+        without_ticket=len(tickets) - len(drawn),
+        promised=len(waits),
+        within_p50=sum(waited <= wait.p50 for wait, waited in waits),
+        within_p90=sum(waited <= wait.p90 for wait, waited in waits),
+        clerks=len(clerks),
+        beside=Counter(leg.channel for leg in legs if leg.HasField("active_time")),
+        shown_after_ms=_percentiles(branch.shown_after_ms),
+        races=dict(branch.races.most_common()),
+        account=counted,
     )
 
 
-def _wait_ms(contact: contact_pb2.Contact, now_ms: float) -> int:
-    came_ms = milliseconds(contact.enqueue_time)
-    for name in ("answer_time", "end_time"):
-        if contact.HasField(name):
-            return milliseconds(getattr(contact, name)) - came_ms
-    return max(0, int(now_ms) - came_ms)
+def _line_summary(name: str, tickets: Sequence[Ticket]) -> LineSummary:
+    numbers = sorted(ticket.number for ticket in tickets)
+    outcomes = [ticket.outcome for ticket in tickets]
+    return LineSummary(
+        name=name,
+        first=numbers[0],
+        last=numbers[-1],
+        outcomes={each: outcomes.count(each) for each in VisitOutcome},
+        measures=measure(_facts(tickets), threshold_ms=SERVICE_TARGET_MS),
+    )
 
 
-def agents_now(observed: Observed) -> tuple[int, int]:
-    """How many agents are signed in without work, and how many have some."""
-    busy = {leg.agent_id for leg in observed.legs.values()}
-    return len(observed.working() - busy), len(busy)
-
-
-def print_summary(found: DemoSummary, console: Console) -> None:
-    """Prints the figures by queue, the offers, the journal and the count."""
-    console.print(_waits_table(found))
-    console.print(_levels_table(found))
-    for line in summary_lines(found):
-        console.print(line, highlight=False, soft_wrap=True)
-
-
-def _waits_table(found: DemoSummary) -> Table:
-    table = Table(title="queues at the end", title_justify="left")
-    table.add_column("queue")
-    for name in ("offered", "answered", "abandoned", "mean wait", "P90", "longest"):
-        table.add_column(name, justify="right")
-    for queue in found.queues:
-        shown, waits = queue.measures, queue.measures.wait_offered
-        counts = (shown.offered, shown.answered, shown.abandoned)
-        spans_ms = (waits.mean_ms, waits.p90_ms, waits.longest_ms)
-        table.add_row(queue.name, *map(str, counts), *map(_seconds, spans_ms))
-    return table
-
-
-def _levels_table(found: DemoSummary) -> Table:
-    table = Table(title="service levels by name", title_justify="left")
-    table.add_column("queue")
-    for name in (
-        "target",
-        "of_offered",
-        "of_answered",
-        "abandons_within\n_excluded",
-        "abandons_within\n_met",
-    ):
-        table.add_column(name, justify="right")
-    for queue in found.queues:
-        levels = queue.measures.service_levels
-        shares = (
-            levels.of_offered,
-            levels.of_answered,
-            levels.abandons_within_excluded,
-            levels.abandons_within_met,
-        )
-        table.add_row(queue.name, _seconds(queue.target_ms), *map(_percent, shares))
-    return table
-
-
-def summary_lines(found: DemoSummary) -> list[str]:
-    """What stands below the table."""
-    driven, counted = found.driving, found.account
-    ends = ", ".join(f"{count} {name}" for name, count in driven.offer_ends.items()) or "none"
-    return [
-        f"{counted.planned} contacts in {driven.seconds:.0f} s (clock rate {driven.clock_rate}) "
-        f"with {driven.calls} calls over gRPC",
-        f"offers: {driven.offers} made; came to nothing: {ends}",
-        f"journal: {found.position} records, sync P99 {found.sync_p99_ms:.1f} ms, "
-        f"{found.durability}",
-        f"contacts: {counted.answered} answered, {counted.abandoned} abandoned, "
-        f"{counted.lost} lost, {counted.served_twice} served twice "
-        f"(by {', '.join(counted.witnesses)})",
-        *(f"  {finding}" for finding in counted.findings),
+def _facts(tickets: Sequence[Ticket]) -> ContactFacts:
+    """Tickets as columns: the wait ends when the visitor is first at a desk."""
+    outcomes = [
+        Outcome.ABANDONED if ticket.outcome is VisitOutcome.LEFT else Outcome.OTHER
+        for ticket in tickets
     ]
+    return ContactFacts(
+        arrived_ms=_times([ticket.joined for ticket in tickets]),
+        answered_ms=_times([ticket.started for ticket in tickets]),
+        ended_ms=_times([ticket.ended for ticket in tickets]),
+        outcome=np.array(outcomes, dtype=np.uint8),
+    )
 
 
-def _seconds(value_ms: float | None) -> str:
-    return "-" if value_ms is None else f"{value_ms / 1000:.0f} s"
+def _times(times: Sequence[datetime | None]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array(
+        [-1 if time is None else round(1000 * time.timestamp()) for time in times], dtype=np.int64
+    )
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.0f} %"
+def _percentiles(values_ms: Sequence[float]) -> tuple[float, float]:
+    if not values_ms:
+        return 0.0, 0.0
+    p50_ms, p95_ms = np.percentile(values_ms, (50, 95), method="inverted_cdf")
+    return float(p50_ms), float(p95_ms)

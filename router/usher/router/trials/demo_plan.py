@@ -1,16 +1,19 @@
-"""A made-up busy quarter of an hour: a small contact centre with a branch, by a seed.
+"""A made-up busy quarter of an hour: a small contact centre and its branch, by a seed.
 
 Pure planning. Nobody in it is real, and no figure is measured: rates and lengths are chosen so that
 most agents are busy, some customers wait and a few leave. It must not know server or console.
 """
 
 import math
+from functools import partial
 from random import Random
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from usher.queue.rules import (
+    DEFAULT_CHANNELS,
     AgentProfile,
     Capacity,
     ChannelCapacity,
@@ -24,6 +27,7 @@ from usher.queue.rules import (
     Roster,
 )
 from usher.queue.values import Channel, ChannelName, QueueName
+from usher.router.trials.demo_visits import KINDS, BranchPlan, clerk_profiles, plan_branch
 from usher.router.trials.script import Answer, PlannedContact, Script, Shift
 
 MINUTE_MS = 60_000
@@ -97,14 +101,6 @@ STREAMS = (
         patience_s=None,
         topics=("complaint", "contract"),
     ),
-    Stream(
-        queue="counter",
-        channel=Channel.WALK_IN,
-        per_minute=2.0,
-        handle_s=90,
-        patience_s=600,
-        topics=("parcel", "identity"),
-    ),
 )
 
 _PHONE = Capacity(
@@ -131,54 +127,58 @@ _WRITING = Capacity(
         Channel.EMAIL: ChannelCapacity(price=3, most=2),
     },
 )
-_DESK = Capacity(
-    units=6,
-    channels={
-        Channel.WALK_IN: ChannelCapacity(price=6, wrap_up_price=6),
-        Channel.CHAT: ChannelCapacity(price=3, most=1),
-    },
-)
 _TEAMS: tuple[tuple[str, int, Capacity, tuple[str, ...]], ...] = (
     ("phone", 8, _PHONE, ("sales", "support")),
     ("mixed", 7, _MIXED, ("support", "writing", "sales")),
     ("writing", 5, _WRITING, ("writing",)),
-    ("branch", 5, _DESK, ("counter", "writing")),
 )
 
 
-def plan_demo(*, length_ms: int = LENGTH_MS, seed: int = 1) -> Script:
-    """The script of a demo of this length; the same for the same length and seed."""
+class DemoPlan(Struct, frozen=True, kw_only=True):
+    """A whole demo: what the drive plays, and the branch beside it."""
+
+    script: Script
+    branch: BranchPlan
+
+
+def plan_demo(*, length_ms: int = LENGTH_MS, seed: int = 1, time_zone: str = "Etc/UTC") -> DemoPlan:
+    """The plan of a demo of this length; the same for the same arguments."""
     random = Random(seed)
     close_ms = OPEN_MS + length_ms
     arrivals = sorted(
         (arrive_ms, at)
         for at, stream in enumerate(STREAMS)
-        for arrive_ms in _arrivals(stream, length_ms, random)
+        for arrive_ms in _arrivals(stream.per_minute, length_ms, random)
     )
     contacts = tuple(
         _planned(f"demo-{number:04d}", STREAMS[at], arrive_ms, random)
         for number, (arrive_ms, at) in enumerate(arrivals, 1)
     )
-    roster = _roster(random)
+    team = _team(random)
     shifts = tuple(
         Shift(agent_id=agent.id, from_ms=SIGN_IN_MS + 200 * at, until_ms=close_ms)
-        for at, agent in enumerate(roster.agents)
+        for at, agent in enumerate(team)
     )
-    return Script(
+    clerks = clerk_profiles(random)
+    coming = partial(_arrivals, length_ms=length_ms, random=random)
+    branch = plan_branch(random, coming, time_zone)
+    script = Script(
         name=VERSION,
         policy=_policy(),
-        roster=roster,
+        roster=Roster(version=VERSION, agents=(*team, *clerks)),
+        branches=branch.branches,
         contacts=contacts,
         shifts=shifts,
         start_ms=0,
         close_ms=close_ms,
     )
+    return DemoPlan(script=script, branch=branch)
 
 
-def _arrivals(stream: Stream, length_ms: int, random: Random) -> list[int]:
+def _arrivals(per_minute: float, length_ms: int, random: Random) -> list[int]:
     """A Poisson process whose rate swells to the middle, its mean kept (thinning)."""
     found: list[int] = []
-    most_per_ms = 1.23 * stream.per_minute / MINUTE_MS
+    most_per_ms = 1.23 * per_minute / MINUTE_MS
     at_ms = random.expovariate(most_per_ms)
     while at_ms < length_ms:
         swell = 0.6 + 0.63 * math.sin(math.pi * at_ms / length_ms)
@@ -225,7 +225,8 @@ def _policy() -> Policy:
         version=VERSION,
         queues=_queues(),
         channels={
-            **dict.fromkeys((Channel.VOICE, Channel.VIDEO, Channel.WALK_IN), live),
+            **dict.fromkeys((Channel.VOICE, Channel.VIDEO), live),
+            Channel.WALK_IN: replace(DEFAULT_CHANNELS[Channel.WALK_IN], wrap_up_ms=10_000),
             **dict.fromkeys((Channel.CHAT, Channel.SMS, Channel.EMAIL), written),
         },
         ended_kept_ms=3 * 24 * 60 * MINUTE_MS,
@@ -241,11 +242,14 @@ def _queues() -> tuple[QueueRules, ...]:
         queue("sales", "sales", Channel.VOICE),
         queue("support", "support", Channel.VOICE, Channel.VIDEO, head_start_ms=15_000),
         queue("chat", "writing", Channel.CHAT, Channel.SMS, service_target_ms=45_000),
-        queue(
-            *("counter", "counter", Channel.WALK_IN),
-            level=1,
-            order=Order.FCFS,
-            service_target_ms=2 * MINUTE_MS,
+        *(
+            queue(
+                *(kind.service, kind.service, Channel.WALK_IN),
+                level=1,
+                order=Order.FCFS,
+                service_target_ms=2 * MINUTE_MS,
+            )
+            for kind in KINDS
         ),
         queue(
             *("mail", "writing", Channel.EMAIL),
@@ -256,16 +260,15 @@ def _queues() -> tuple[QueueRules, ...]:
     )
 
 
-def _roster(random: Random) -> Roster:
-    agents = [
+def _team(random: Random) -> list[AgentProfile]:
+    return [
         AgentProfile(
             id=f"{team}-{number:02d}",
             capacity=capacity,
             groups=(team,),
-            site="branch" if team == "branch" else "centre",
+            site="centre",
             skills={skill: random.randint(3, 9) for skill in skills},
         )
         for team, count, capacity, skills in _TEAMS
         for number in range(1, count + 1)
     ]
-    return Roster(version=VERSION, agents=tuple(agents))

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from functools import partial
+from typing import Protocol
 
 from usher.router.client.errors import UsherError, WrongState
 from usher.router.trials.gateway import Gateway
@@ -59,10 +60,37 @@ class Caller:
         self.offers = 0
 
 
-class Drive:
-    """One run of a script; `run` plays it to the end."""
+class Beside(Protocol):
+    """What is played beside the contacts, with the same agents and by the same clock."""
 
-    def __init__(self, script: Script, gateway: Gateway, clock_rate: int) -> None:
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it has ended."""
+        ...
+
+    def begin(self, drive: "Drive") -> None:
+        """Puts what it does into the agenda of the drive."""
+        ...
+
+    def moved(self) -> None:
+        """Legs or agents have changed."""
+        ...
+
+    def ended(self, contact_id: str) -> None:
+        """A contact that is none of the script's has ended."""
+        ...
+
+    async def close(self) -> None:
+        """Ends its work, before the agents are sent home."""
+        ...
+
+
+class Drive:
+    """One run of a script; `run` plays it to the end, with what is `beside` it."""
+
+    def __init__(
+        self, script: Script, gateway: Gateway, clock_rate: int, beside: Beside | None = None
+    ) -> None:
         self.script = script
         self.clock = ServerClock(clock_rate)
         self.agenda = Agenda(self.clock)
@@ -74,6 +102,7 @@ class Drive:
         self.began_ms = 0
         """Server time at which the script's own time 0 lies."""
         self._gateway = gateway
+        self._beside = beside
         self._all_over = asyncio.Event()
         self._offers_seen = asyncio.Event()
         self._contacts_seen = asyncio.Event()
@@ -104,6 +133,8 @@ class Drive:
             tasks.append(asyncio.create_task(self.agenda.run()))
             self._plan()
             await self._unless_broken(tasks, self._until_over())
+            if self._beside is not None:
+                await self._unless_broken(tasks, self._beside.close())
             await self._unless_broken(tasks, self._send_home())
         finally:
             for task in tasks:
@@ -119,8 +150,9 @@ class Drive:
             self._due(shift.until_ms, partial(self._go_home, shift))
         for planned in self.script.contacts:
             self._due(planned.arrive_ms, partial(self._arrive, self.callers[planned.contact_id]))
-        if not self.callers:
-            self._all_over.set()
+        if self._beside is not None:
+            self._beside.begin(self)
+        self._check_over()
 
     def _due(self, script_ms: float, action: Callable[[], Awaitable[None]]) -> None:
         self.agenda.at(self.began_ms + script_ms, action)
@@ -218,6 +250,8 @@ class Drive:
                 self._take_leg(leg)
             if step.agents:
                 self._agents_moved.set()
+            if self._beside is not None:
+                self._beside.moved()
             if step.head.token:
                 self._offers_seen.set()
 
@@ -253,11 +287,16 @@ class Drive:
 
     def _end(self, contact_id: str) -> None:
         caller = self.callers.get(contact_id)
-        if caller is None or caller.phase is Phase.OVER:
-            return
-        caller.phase = Phase.OVER
-        self.over += 1
-        if self.over == len(self.callers):
+        if caller is not None and caller.phase is not Phase.OVER:
+            caller.phase = Phase.OVER
+            self.over += 1
+        elif caller is None and self._beside is not None:
+            self._beside.ended(contact_id)
+        self._check_over()
+
+    def _check_over(self) -> None:
+        is_over = self._beside is None or self._beside.is_over
+        if is_over and self.over == len(self.callers):
             self._all_over.set()
 
     # --- the whole -----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from usher.router.client.errors import Unavailable
 from usher.router.policy import policy_digest, roster_digest
 from usher.router.trials.accounting import Account, account
 from usher.router.trials.call_log import CallDay
-from usher.router.trials.driver import Drive
+from usher.router.trials.driver import Beside, Drive
 from usher.router.trials.gateway import Gateway
 from usher.router.trials.journal_reading import reading
 from usher.router.trials.load_plan import LoadOptions, LoadPlan, plan_day
@@ -105,10 +105,11 @@ async def drive(
     own: OwnServer | None,
     *,
     expected_rate: int | None = None,
+    beside: Beside | None = None,
 ) -> Run:
     """Plays a script against the server behind the gateway. Raises WrongServer, ServerDown."""
     server = await _checked(script, gateway, expected_rate)
-    playing = Drive(script, gateway, server.clock_rate)
+    playing = Drive(script, gateway, server.clock_rate, beside)
     began_s = time.monotonic()
     tasks = [asyncio.create_task(_watch(playing, watcher))]
     if own is not None:

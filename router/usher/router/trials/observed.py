@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Struct
 
+from usher.queue.values import Channel
 from usher.v1 import agent_pb2, agent_service_pb2, contact_pb2, leg_pb2, router_service_pb2
 
 ENDED = contact_pb2.CONTACT_STATE_ENDED
@@ -90,14 +91,16 @@ class Observed:
         return is_over and not was_over
 
     def _take_leg(self, leg: leg_pb2.Leg) -> None:
-        self.offers.add(leg.leg_id)
+        is_offer = leg.channel != Channel.WALK_IN  # a clerk calls a visitor: nothing is offered
+        if is_offer:
+            self.offers.add(leg.leg_id)
         if leg.state in SERVED:
             self.serving[leg.contact_id].add(leg.leg_id)
         if leg.state != leg_pb2.LEG_STATE_DONE:
             self.legs[leg.leg_id] = leg
             return
         self.legs.pop(leg.leg_id, None)
-        if not leg.HasField("active_time"):
+        if is_offer and not leg.HasField("active_time"):
             name = leg_pb2.LegEnd.Name(leg.end).removeprefix("LEG_END_").lower()
             self.offer_ends[name] += 1
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from usher.queue.branches import Branches
 from usher.queue.rules import Policy, Roster
 from usher.router.service.files import write_policy, write_roster
 
@@ -61,10 +62,15 @@ class OwnServer:
 
 @asynccontextmanager
 async def own_server(
-    folder: Path, policy: Policy, roster: Roster, clock_rate: int
+    folder: Path,
+    policy: Policy,
+    roster: Roster,
+    clock_rate: int,
+    *,
+    branches: Branches | None = None,
 ) -> AsyncIterator[OwnServer]:
     """Serves these rules from `folder` while the context is open. Raises ServerDown."""
-    policy_file, roster_file = write_rules(folder, policy, roster)
+    policy_file, roster_file = write_rules(folder, policy, roster, branches)
     command = [
         *(sys.executable, "-m", "usher.router.cli", "serve"),
         *("--listen", "127.0.0.1:0", "--clock-rate", str(clock_rate)),
@@ -84,12 +90,14 @@ async def own_server(
         await asyncio.shield(server.stop())
 
 
-def write_rules(folder: Path, policy: Policy, roster: Roster) -> tuple[Path, Path]:
+def write_rules(
+    folder: Path, policy: Policy, roster: Roster, branches: Branches | None = None
+) -> tuple[Path, Path]:
     """Writes policy.toml and roster.toml into the folder and returns where they are."""
     folder.mkdir(parents=True, exist_ok=True)
     policy_file, roster_file = folder / "policy.toml", folder / "roster.toml"
-    policy_file.write_text(write_policy(policy), encoding="utf-8")
-    roster_file.write_text(write_roster(roster), encoding="utf-8")
+    policy_file.write_text(write_policy(policy, branches), encoding="utf-8")
+    roster_file.write_text(write_roster(roster, branches), encoding="utf-8")
     return policy_file, roster_file
 
 

@@ -8,6 +8,7 @@ from enum import Enum
 
 from msgspec import Struct
 
+from usher.queue.branches import Branches
 from usher.queue.rules import Policy, Roster
 
 
@@ -58,3 +59,4 @@ class Script(Struct, frozen=True, kw_only=True):
     shifts: tuple[Shift, ...]
     start_ms: int
     close_ms: int
+    branches: Branches | None = None
