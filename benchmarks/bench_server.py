@@ -19,20 +19,21 @@ least disturbed ones count. The last line is one JSON object:
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
-import grpc
-
-from usher.v1 import server_service_pb2 as servers
-from usher.v1 import server_service_pb2_grpc as server_stubs
+from measured_server import (
+    MeasuredServer,
+    free_port,
+    machine_ticks,
+    running_process,
+    stolen_share,
+)
 
 HERE = Path(__file__).parent
 SIZES = "Enqueue=75,Accept=45,Complete=6,Batch=7600"
@@ -46,24 +47,18 @@ PAIRS_MOST = 3  # times the rounds that count
 Figures = dict[str, float]
 
 
-class Server:
-    """A server process under test."""
+class Server(MeasuredServer):
+    """A server process under test, with rounds of the client against it."""
 
     def __init__(self, process: subprocess.Popen[str], target: str, echo: bool) -> None:
-        self.process = process
-        self.target = target
+        super().__init__(process, target)
         self.echo = echo
         self._rounds = 0
-
-    def cpu_s(self) -> float:
-        """Returns the processor seconds used so far, user and system."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def round(self, scenario: str, *options: str) -> Figures:
         """Runs one round against it and returns the client's figures and the server's CPU."""
         self._rounds += 1
-        before, machine = self.cpu_s(), _machine()
+        before, machine = self.cpu_s(), machine_ticks()
         command = [sys.executable, str(HERE / "bench_client.py"), "--target", self.target]
         command += ["--scenario", scenario, "--tag", f"r{os.getpid()}-{self._rounds}", *options]
         command += ["--echo"] if self.echo else []
@@ -73,35 +68,17 @@ class Server:
         figures: Figures = json.loads(done.stdout.splitlines()[-1])
         if figures:
             figures["cpu_us"] = (self.cpu_s() - before) / max(1, figures["units"]) * 1e6
-            figures["stolen"] = _stolen(machine, _machine())
+            figures["stolen"] = stolen_share(machine, machine_ticks())
             figures["sync_p99_ms"] = 0.0 if self.echo else self.sync_p99_ms()
         return figures
-
-    def sync_p99_ms(self) -> float:
-        """Returns the p99 of the journal's last syncs."""
-        with grpc.insecure_channel(self.target) as channel:
-            stub = server_stubs.ServerServiceStub(channel)
-            answer = stub.GetServer(servers.GetServerRequest())
-        return answer.counters["sync_p99_us"] / 1000
-
-
-def _machine() -> tuple[int, int]:
-    """Returns the processors' time taken by the hypervisor, and all of it (Linux), in ticks."""
-    stat = Path("/proc/stat")
-    if not stat.exists():
-        return 0, 0
-    ticks = [int(field) for field in stat.read_text().split("\n", 1)[0].split()[1:9]]
-    return ticks[7], sum(ticks)
-
-
-def _stolen(before: tuple[int, int], after: tuple[int, int]) -> float:
-    return (after[0] - before[0]) / max(1, after[1] - before[1])
 
 
 @contextmanager
 def echo_server() -> Iterator[Server]:
     """A running echo server."""
-    with _process([sys.executable, str(HERE / "echo_server.py"), "--sizes", SIZES]) as process:
+    with running_process(
+        [sys.executable, str(HERE / "echo_server.py"), "--sizes", SIZES]
+    ) as process:
         yield Server(process, _listening(process), echo=True)
 
 
@@ -112,12 +89,12 @@ def usher_server(folder: Path, units: int, busy: int) -> Iterator[Server]:
     policy, roster = folder / "policy.toml", folder / "roster.toml"
     policy.write_text(_POLICY)
     roster.write_text(_roster(units))
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "usher.router.cli", "serve", "--listen", f"127.0.0.1:{port}"]
     command += ["--policy", str(policy), "--roster", str(roster), "--data", str(folder / "data")]
-    with _process(command) as process:
+    with running_process(command) as process:
         server = Server(process, f"127.0.0.1:{port}", echo=False)
-        _wait_until_serving(server)
+        server.wait_until_serving()
         server.round("prepare", "--agents", str(AGENTS), "--busy", str(busy))
         yield server
 
@@ -144,39 +121,10 @@ def _roster(units: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-@contextmanager
-def _process(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-
-
 def _listening(process: subprocess.Popen[str]) -> str:
     if process.stdout is None:
         raise SystemExit("the server has no output")
     return process.stdout.readline().split()[-1]
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_until_serving(server: Server) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        try:
-            server.sync_p99_ms()
-            return
-        except grpc.RpcError:
-            time.sleep(0.1)
-    raise SystemExit("the server does not serve")
 
 
 def alternating(
