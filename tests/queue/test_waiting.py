@@ -131,6 +131,16 @@ def check(
             assert place == waiting.position(contact.contact_id)
 
 
+def test_a_line_has_two_ends_by_time_waited() -> None:
+    waiting = Waiting(0)
+    assert waiting.ends_ms(v.QueueName("q")) is None
+    for number, since_ms in enumerate((30, 10, 20)):
+        waiting.put(contact_of(number, since_ms=since_ms), 0, 0)
+    assert (10, 30) == waiting.ends_ms(v.QueueName("q"))
+    waiting.drop(v.ContactId("c0"))
+    assert (10, 20) == waiting.ends_ms(v.QueueName("q"))
+
+
 def test_who_is_not_there_has_position_0() -> None:
     assert 0 == Waiting(0).position(v.ContactId("x"))
     assert 0 == Waiting(0).count(v.QueueName("x"))

@@ -299,7 +299,8 @@ def test_a_visitor_sent_on_waits_for_the_other_service_with_its_time_waited() ->
 def test_a_visitor_sent_on_has_its_whole_time_waited_also_after_a_return_to_the_end() -> None:
     day = BranchDay.staffed()
     day.join("j1", "cash")
-    day.join("j2", "advice", after_ms=MINUTE_MS)
+    day.join("j2", "advice", after_ms=SECOND_MS)
+    day.at_ms += MINUTE_MS
     day.call("1", "j1")
     day.put_back("1", "j1", LAST)
     day.call("1", "j1")

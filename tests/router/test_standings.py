@@ -354,7 +354,11 @@ def test_a_desk_may_call_whom_its_clerk_may_serve() -> None:
             if not agent_id:
                 continue
             one = next(each for each in ledger.desks.values() if each.name == number)
-            found = lobby.callable_by(AgentId(agent_id), one.branch, one.serves)
+            found = {
+                str(name)
+                for name, which in lobby.classes(one.branch).items()
+                if lobby.served_by(AgentId(agent_id), one, which)
+            }
             expected = {
                 name for name in day.in_line() if number in _desks_for(day, day.contact(name))
             }

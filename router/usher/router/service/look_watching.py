@@ -163,7 +163,7 @@ class LookWatching:
     def _note_told(self) -> None:
         self._told_s = self._loop.time()
         self._wake_in(None)
-        self._wake_in(BOOKMARK_S)
+        self._wake_in(TOLD_EVERY_S[News.NONE])
 
     def _left_s(self, news: News) -> float:
         """Returns how long such news, or none, has to wait."""

@@ -1,6 +1,7 @@
 """WatchTicket: one ticket with its place and wait, until it has ended. Boards and desks: beside."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from google.protobuf.message import Message
 
@@ -18,6 +19,9 @@ from usher.router.service.wire.tickets import standing_view, ticket_view
 from usher.v1 import ticket_pb2
 from usher.v1 import walk_in_service_pb2 as pb
 
+NEAR: Final = 10
+"""Each step forward is news from this place on: further back, one of many."""
+
 
 async def watch_ticket(request: pb.WatchTicketRequest, call: Call, write: Write) -> None:
     """Streams one ticket; ends after its end."""
@@ -28,7 +32,10 @@ async def watch_ticket(request: pb.WatchTicketRequest, call: Call, write: Write)
 
 
 class TicketView:
-    """One ticket without attributes. A called ticket is news at once, a shorter wait is slight."""
+    """One ticket without attributes.
+
+    A call is news at once, and so is each place near the front; an expected wait is slight.
+    """
 
     content: type[Message] = pb.WatchTicketResponse
     desk_id: DeskId | None = None
@@ -53,7 +60,8 @@ class TicketView:
             return News.NONE
         if seen is None or seen.contact is not told.contact or seen.ticket is not told.ticket:
             return News.NEWS
-        return News.SLIGHT if _place(seen) == _place(told) else News.NEWS
+        place = _place(seen)
+        return News.NEWS if place != _place(told) and place <= NEAR else News.SLIGHT
 
     def snapshot(self, look: BranchLook) -> list[bytes]:
         """See LookView."""
