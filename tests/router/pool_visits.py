@@ -140,6 +140,19 @@ class PoolVisits(CheckedPool):
             if Channel.WALK_IN in ledger.profiles[agent_id].capacity.channels
         ]
 
+    @act(2, VISITS, which=anything, agent_id=agent_names, loses=st.booleans())
+    def take_over(self, which: int, agent_id: str, loses: bool) -> None:
+        """Somebody sits down where somebody else sits, perhaps one whose desktop is lost."""
+        ledger = self.driven.pool.ledger
+        seat = pick(list(ledger.seats.values()), which)
+        if seat is None:
+            self.advance(which)
+            return
+        if loses:
+            self.do(c.LoseSession(SYSTEM, seat.agent_id, self.session(seat.agent_id, 3)))
+        desk = ledger.desks[seat.desk]
+        self.do(c.OpenDesk(PLATFORM, desk.branch, desk.name, 0, AgentId(agent_id)))
+
     @act(1, VISITS, which=anything, number=desk_names)
     def close_desk(self, which: int, number: str) -> None:
         self.do(c.CloseDesk(*self.at(which, number)))
@@ -203,12 +216,15 @@ class PoolVisits(CheckedPool):
 
     @act(1, VISITS, which=st.integers(0, 3))
     def set_branches(self, which: int) -> None:
-        before = self._in_use()
+        before, ledger = self._in_use(), self.driven.pool.ledger
+        branches, services, desks = before
+        left_out = branches - {one.name for one in PLANS[which].branches}
+        seats = {desk for desk in ledger.seats if ledger.desks[desk].branch in left_out}
         self.do(c.SetBranches(SYSTEM, PLANS[which]), settle=False)
         assert before == self._in_use()
-        ledger, (branches, services, desks) = self.driven.pool.ledger, before
         assert branches <= ledger.branches.keys() and services <= ledger.services.keys()
         assert desks <= {"", *ledger.desks}
+        assert seats <= ledger.seats.keys(), "who waits at a branch left out is still called"
         self.driven.settle()
 
     def _in_use(self) -> tuple[set[str], set[str], set[str]]:

@@ -18,7 +18,7 @@ CHANNELS = {
     "email": channel(missed_offers_max=2, wrap_up_ms=3_600_000, lost_grace_ms=0),
     "callback": channel(connects=Connects.CONNECT, failures_max=2, lost_grace_ms=None),
     "walk_in": channel(
-        connects=Connects.CONNECT, failures_max=1, failure_is_no_show=True, lost_grace_ms=None
+        connects=Connects.CONNECT, failures_max=2, failure_is_no_show=True, lost_grace_ms=None
     ),
 }
 NAMES = (*CHANNELS, "pigeon")

@@ -104,6 +104,10 @@ def check_call(ledger: Ledger, command: c.AnyCommand, events: tuple[AnyEvent, ..
     assert agent_id == offer.agent_id
     assert [OfferMade, OfferAccepted, TicketCalled] == [type(event) for event in events[-3:]]
     _check_room(ledger, offer, events)
+    profile = ledger.profiles[agent_id]
+    assert not desk.closed and not profile.closed, "who was left out calls no more"
+    assert knows(ledger, contact, profile)
+    assert _gives(ledger, desk, ledger.tickets[contact.contact_id])
     callable_ones = _callable(ledger, desk, agent_id)
     if isinstance(command, c.CallTicket):
         assert Found.PICKED is offer.found and contact.contact_id == command.contact_id
