@@ -28,7 +28,7 @@ RATE = 60
 @asynccontextmanager
 async def played(folder: Path) -> AsyncIterator[OwnServer]:
     """A server after a minute of the demo, still running."""
-    script = plan_demo(length_ms=60_000)
+    script = plan_demo(length_ms=60_000).script
     async with own_server(folder, script.policy, script.roster, RATE) as server:
         async with Gateway(server.address, "test") as gateway:
             await drive(script, gateway, lambda _: None, server)
