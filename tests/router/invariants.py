@@ -323,6 +323,19 @@ def check_withdrawn(ledger: Ledger, events: tuple[AnyEvent, ...]) -> None:
         assert ages == sorted(ages, reverse=True)
 
 
+def facts_among(ledger: Ledger, events: tuple[AnyEvent, ...]) -> tuple[AnyEvent, ...]:
+    """Returns the events that bring work upon an agent which it had not before the record."""
+    return tuple(
+        event
+        for event in events
+        if isinstance(event, ContactStarted)
+        or (
+            isinstance(event, ContactConnected)
+            and ledger.contacts[event.contact_id].leg(event.leg_id) is None
+        )
+    )
+
+
 def check_what_stays_fits(ledger: Ledger, events: tuple[AnyEvent, ...]) -> None:
     """After a fact the agent's open offers still fit beside what has come upon it."""
     loads = loads_of(ledger)

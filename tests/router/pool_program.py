@@ -39,7 +39,7 @@ class CheckedPool(RuleBasedStateMachine):
         self.driven = Driven()
         self.watch = Watch()
         self.snapshots: list[list[bytes]] = []
-        self.record_events: tuple[AnyEvent, ...] = ()
+        self.facts: tuple[AnyEvent, ...] = ()
         self.whole = True
         self.arrivals = 0
         self.branched = False
@@ -55,7 +55,7 @@ class CheckedPool(RuleBasedStateMachine):
         walk_in_invariants.check_call(ledger, command, events)
         walk_in_invariants.check_numbers(self.numbers, events)
         self.watch.hear(ledger, events, self.driven.at_ms)
-        self.record_events = events
+        self.facts = invariants.facts_among(ledger, events)
 
     def _after_record(self) -> None:
         pool = self.driven.pool
@@ -63,7 +63,7 @@ class CheckedPool(RuleBasedStateMachine):
         invariants.check_agents(pool.ledger)
         invariants.check_deadlines(pool)
         invariants.check_waiting_have_a_queue(pool.ledger)
-        invariants.check_what_stays_fits(pool.ledger, self.record_events)
+        invariants.check_what_stays_fits(pool.ledger, self.facts)
         walk_in_invariants.check_tickets(pool.ledger)
         walk_in_invariants.check_desks(pool.ledger)
         self.watch.look(pool)
