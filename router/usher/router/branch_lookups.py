@@ -117,6 +117,18 @@ def live_ticket(ledger: Ledger, contact_id: ContactId) -> tuple[Contact, Ticket]
     return contact, ticket
 
 
+def ticket_at_branch(ledger: Ledger, command: TicketCommand) -> tuple[Contact, Ticket]:
+    """Returns a live ticket of the desk's branch; raises UnknownTicket, or TicketEnded."""
+    contact, ticket = live_ticket(ledger, command.contact_id)
+    if ticket.branch != command.branch:
+        raise UnknownTicket(
+            f"ticket {ticket.label} is of branch {ticket.branch!r}, not {command.branch!r}",
+            ticket_id=ticket.contact_id,
+            branch=ticket.branch,
+        )
+    return contact, ticket
+
+
 def ticket_of_desk(
     ledger: Ledger, command: TicketCommand, *needed: TicketState
 ) -> tuple[Contact, Ticket]:

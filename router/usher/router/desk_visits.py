@@ -18,7 +18,7 @@ from usher.queue.commands import (
     StartServing,
     TransferTicket,
 )
-from usher.queue.errors import Invalid, JoinIdReused, UnknownTicket
+from usher.queue.errors import Invalid, JoinIdReused
 from usher.queue.events import AnyEvent, ContactNoShow, ContactStarted
 from usher.queue.ledger import Ledger
 from usher.queue.lifecycle import TALKING_LEGS
@@ -43,9 +43,9 @@ from usher.router.branch_lookups import (
     at_another_desk,
     known_branch,
     known_desk,
-    live_ticket,
     offered_service,
     open_desk_of,
+    ticket_at_branch,
     ticket_of_desk,
 )
 from usher.router.engagement import complete_contact, connect_contact, requeued
@@ -65,13 +65,7 @@ def start_serving(ledger: Ledger, command: StartServing, at_ms: int) -> tuple[An
     Raises UnknownTicket, TicketEnded, TicketAtAnotherDesk if another desk serves the visitor.
     """
     desk = known_desk(ledger, command.branch, command.desk)
-    contact, ticket = live_ticket(ledger, command.contact_id)
-    if ticket.branch != desk.branch:
-        raise UnknownTicket(
-            f"ticket {ticket.label} is of branch {ticket.branch!r}, not {desk.branch!r}",
-            ticket_id=ticket.contact_id,
-            branch=ticket.branch,
-        )
+    contact, ticket = ticket_at_branch(ledger, command)
     state = ticket_state(contact)
     if ticket.desk == desk.desk_id:  # its clerk may have signed out or lost the desktop since
         agent_at_desk(ledger, command)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from usher.queue.branches import Desk, DeskId
 from usher.queue.commands import CallNext, CallTicket, CloseDesk, OpenDesk, RecallTicket
-from usher.queue.errors import AgentClosed, DeskBusy, DeskNotOpen, SkillMissing, UnknownTicket
+from usher.queue.errors import AgentClosed, DeskBusy, DeskNotOpen, SkillMissing
 from usher.queue.events import AnyEvent, OfferAccepted, OfferMade
 from usher.queue.ledger import Ledger
 from usher.queue.state import Agent, Contact
@@ -25,9 +25,9 @@ from usher.router.branch_lookups import (
     desk_taken,
     given_at,
     known_desk,
-    live_ticket,
     not_in_state,
     open_desk_of,
+    ticket_at_branch,
     ticket_of_desk,
 )
 from usher.router.lookups import agent_in_session, channel_rules, policy_of, signed_in
@@ -107,13 +107,7 @@ def call_ticket(
     TicketAtAnotherDesk, TicketNotInState, SkillMissing.
     """
     desk, agent = open_desk_of(ledger, command)
-    contact, ticket = live_ticket(ledger, command.contact_id)
-    if ticket.branch != desk.branch:
-        raise UnknownTicket(
-            f"ticket {ticket.label} is of branch {ticket.branch!r}, not {desk.branch!r}",
-            ticket_id=ticket.contact_id,
-            branch=ticket.branch,
-        )
+    contact, ticket = ticket_at_branch(ledger, command)
     state = ticket_state(contact)
     if state is not TicketState.WAITING:
         if ticket.desk != desk.desk_id:
