@@ -20,7 +20,7 @@ demo: setup  ## a busy quarter of an hour through a real server, with a live tab
 	@$(BIN)/usher demo $(ARGS)
 
 test: setup  ## all tests, long counts at a tenth (ARGS="-k name" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 lint: setup  ## format, lint, types, protos, Dockerfile
 	$(BIN)/ruff format --check .

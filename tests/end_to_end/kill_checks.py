@@ -6,9 +6,9 @@ test asserts that there are none, and its control that there are some.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from tests.end_to_end.kill_load import (
@@ -61,6 +61,27 @@ async def each(deeds: Iterable[Deed], work: Callable[[Deed], Awaitable[list[str]
 
     await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
     return found
+
+
+class Aftermath(NamedTuple):
+    """What a kill left: commands sent since the kill before, and those without a verdict."""
+
+    commands: int
+    unknown: int
+    done: int  # of the unknown: repeated, they had succeeded or did
+    findings: list[str]
+
+
+async def aftermath(server: ServerProcess, book: Book, since: int) -> Aftermath:
+    """Resolves and checks all that was sent since the book had so many deeds."""
+    acknowledged = book.with_fate(Fate.ACKNOWLEDGED, since)
+    unknown = book.with_fate(Fate.UNKNOWN, since)
+    findings = await repeat_acknowledged(server, acknowledged)
+    findings += await resolve_unknown(server, unknown)
+    findings += await effects_shown(server, book, since)
+    findings += await owners_and_capacity(server)
+    done = sum(deed.fate is Fate.ACKNOWLEDGED for deed in unknown)
+    return Aftermath(len(book) - since, len(unknown), done, findings)
 
 
 async def repeat_acknowledged(server: ServerProcess, deeds: Iterable[Deed]) -> list[str]:
@@ -258,6 +279,12 @@ class Journalled:
             if agent.units_used > UNITS:
                 self.findings.append(f"{place}: {agent.agent_id} has {agent.units_used} units")
 
+    def check(self, book: Book) -> None:
+        """Asserts that book, journal and the last live state agree."""
+        assert [] == self.against(book)
+        assert self.pool.position == self.snapshot_position, "the drain took no snapshot"
+        assert self.pool.state_hash() == self.snapshot_hash, "live state is not the replay"
+
     def against(self, book: Book) -> list[str]:
         """Returns what the journal and the callers' book do not agree on."""
         found = list(self.findings)
@@ -271,3 +298,14 @@ class Journalled:
                 found.append(f"{name} is in the journal {count} times")
         found += [f"nobody sent {name}" for name in self.requests if name not in book.deeds]
         return found
+
+
+def figures(rounds: Sequence[Aftermath], book: Book, journalled: Journalled) -> list[str]:
+    """Returns the lines that tell what all kills together came to."""
+    fates = Counter(deed.fate.value for deed in book.deeds.values())
+    unknown, done = sum(one.unknown for one in rounds), sum(one.done for one in rounds)
+    return [
+        f"kills: {len(rounds)}; commands: {len(book)}; fates: {dict(fates)}",
+        f"unknown after a kill: {unknown}, of which {done} succeeded and the rest was refused",
+        f"journal: {journalled.pool.position} records, replayed = live by state hash",
+    ]

@@ -10,7 +10,6 @@ import asyncio
 import random
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -43,16 +42,14 @@ Tell = Callable[[str], None]
 class Round(NamedTuple):
     """What one kill did."""
 
-    commands: int
+    left: checks.Aftermath
     seconds: float
-    unknown: int
-    resolved_done: int
     restart_s: float
 
     @property
     def rate(self) -> float:
         """Returns the commands per second with a verdict, before the kill."""
-        return (self.commands - self.unknown) / self.seconds
+        return (self.left.commands - self.left.unknown) / self.seconds
 
 
 @asynccontextmanager
@@ -67,12 +64,9 @@ async def started(folder: Path, command: tuple[str, ...] = USHER) -> AsyncIterat
         server.close()
 
 
-async def load_and_kill(
-    server: ServerProcess, load: Load, load_s: float
-) -> tuple[Round, list[str]]:
-    """Loads, kills, starts again, resolves and checks; returns figures and findings."""
-    book = load.book
-    since = len(book)
+async def load_and_kill(server: ServerProcess, load: Load, load_s: float) -> Round:
+    """Loads, kills, starts again, resolves and checks."""
+    since = len(load.book)
     running = asyncio.create_task(load.run(server))
     began_s = time.monotonic()
     await asyncio.sleep(load_s)
@@ -80,15 +74,8 @@ async def load_and_kill(
     seconds = time.monotonic() - began_s
     load.stop()
     await running
-    acknowledged = book.with_fate(Fate.ACKNOWLEDGED, since)
-    unknown = book.with_fate(Fate.UNKNOWN, since)
     restart_s = await server.start()
-    findings = await checks.repeat_acknowledged(server, acknowledged)
-    findings += await checks.resolve_unknown(server, unknown)
-    findings += await checks.effects_shown(server, book, since)
-    findings += await checks.owners_and_capacity(server)
-    done = sum(deed.fate is Fate.ACKNOWLEDGED for deed in unknown)
-    return Round(len(book) - since, seconds, len(unknown), done, restart_s), findings
+    return Round(await checks.aftermath(server, load.book, since), seconds, restart_s)
 
 
 @pytest.mark.timeout(1200)
@@ -106,8 +93,8 @@ async def _kill_again_and_again(folder: Path, kills: int, tell: Tell) -> None:
     async with started(folder) as server:
         await load.sign_in(server)
         for number in range(kills):
-            one, findings = await load_and_kill(server, load, times.uniform(*LOAD_S))
-            assert [] == findings, f"kill {number + 1}: {len(findings)} findings"
+            one = await load_and_kill(server, load, times.uniform(*LOAD_S))
+            assert [] == one.left.findings, f"kill {number + 1}"
             rounds.append(one)
         everything = book.with_fate(Fate.ACKNOWLEDGED)
         assert [] == await checks.repeat_acknowledged(server, everything)
@@ -116,7 +103,7 @@ async def _kill_again_and_again(folder: Path, kills: int, tell: Tell) -> None:
         assert 0 == code
     journalled = await _check_journal(folder, book)
     _tell_figures(rounds, book, journalled, tell)
-    assert sum(one.unknown for one in rounds) >= kills, "the kills met no call under way"
+    assert sum(one.left.unknown for one in rounds) >= kills, "the kills met no call under way"
     least = RATE_LEAST if kills >= KILLS else RATE_LEAST // 10  # a small run asks a tenth
     assert median(one.rate for one in rounds) >= least or machine_is_busy()
 
@@ -125,25 +112,19 @@ async def _check_journal(folder: Path, book: Book) -> checks.Journalled:
     """Replays the whole journal and compares it with the book and with the last live state."""
     journalled = checks.Journalled()
     await journalled.read(folder / JOURNAL)
-    assert [] == journalled.against(book)
-    assert journalled.pool.position == journalled.snapshot_position, "the drain took no snapshot"
-    assert journalled.pool.state_hash() == journalled.snapshot_hash, "live state is not the replay"
+    journalled.check(book)
     return journalled
 
 
 def _tell_figures(
     rounds: list[Round], book: Book, journalled: checks.Journalled, tell: Tell
 ) -> None:
-    fates = Counter(deed.fate.value for deed in book.deeds.values())
-    unknown = sum(one.unknown for one in rounds)
-    done = sum(one.resolved_done for one in rounds)
+    for line in checks.figures([one.left for one in rounds], book, journalled):
+        tell(line)
     rates = sorted(one.rate for one in rounds)
     restarts = sorted(one.restart_s for one in rounds)
-    tell(f"kills: {len(rounds)}; commands: {len(book)}; fates: {dict(fates)}")
-    tell(f"unknown after a kill: {unknown}, of which {done} succeeded and the rest was refused")
     tell(f"commands/s: least {rates[0]:.0f}, median {median(rates):.0f}, most {rates[-1]:.0f}")
     tell(f"restart to serving: median {median(restarts):.2f} s, most {restarts[-1]:.2f} s")
-    tell(f"journal: {journalled.pool.position} records, replayed = live by state hash")
 
 
 @pytest.mark.timeout(300)
@@ -156,7 +137,7 @@ async def _find_careless_out(folder: Path, tell: Tell) -> None:
     async with started(folder, CARELESS) as server:
         await load.sign_in(server)
         for number in range(1, CONTROL_KILLS_MOST + 1):
-            _, findings = await load_and_kill(server, load, LOAD_S[0])
+            findings = (await load_and_kill(server, load, LOAD_S[0])).left.findings
             lost = [finding for finding in findings if finding.startswith(checks.LOST)]
             if lost:
                 tell(f"control: kill {number} lost {len(lost)} acknowledged: {lost[0]}")

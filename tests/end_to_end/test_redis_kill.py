@@ -11,7 +11,6 @@ import asyncio
 import random
 import subprocess
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -43,9 +42,7 @@ Tell = Callable[[str], None]
 class Round(NamedTuple):
     """What one kill did."""
 
-    commands: int
-    unknown: int
-    resolved_done: int
+    left: checks.Aftermath
     away_s: float
 
 
@@ -84,27 +81,19 @@ async def until_ready(server: ServerProcess) -> None:
 
 async def load_and_kill_redis(
     server: ServerProcess, redis: RedisServer, load: Load, times: random.Random
-) -> tuple[Round, list[str]]:
-    """Loads, kills Redis, starts it again, resolves and checks; returns figures and findings."""
-    book = load.book
-    since = len(book)
+) -> Round:
+    """Loads, kills Redis, starts it again, resolves and checks."""
+    since = len(load.book)
     running = asyncio.create_task(load.run(server))
     await asyncio.sleep(times.uniform(*LOAD_S))
     await asyncio.to_thread(redis.kill)
     killed_s = time.monotonic()
     await running  # the load stops by itself: no command gets a verdict
     await asyncio.sleep(times.uniform(*DOWN_S))
-    acknowledged = book.with_fate(Fate.ACKNOWLEDGED, since)
-    unknown = book.with_fate(Fate.UNKNOWN, since)
     await asyncio.to_thread(redis.start)
     await until_ready(server)
     away_s = time.monotonic() - killed_s
-    findings = await checks.repeat_acknowledged(server, acknowledged)
-    findings += await checks.resolve_unknown(server, unknown)
-    findings += await checks.effects_shown(server, book, since)
-    findings += await checks.owners_and_capacity(server)
-    done = sum(deed.fate is Fate.ACKNOWLEDGED for deed in unknown)
-    return Round(len(book) - since, len(unknown), done, away_s), findings
+    return Round(await checks.aftermath(server, load.book, since), away_s)
 
 
 @pytest.mark.timeout(1200)
@@ -124,8 +113,8 @@ async def _kill_again_and_again(folder: Path, kills: int, tell: Tell) -> None:
             await load.sign_in(server)
             process_id = server.process.pid
             for number in range(kills):
-                one, findings = await load_and_kill_redis(server, redis, load, times)
-                assert [] == findings, f"kill {number + 1}: {len(findings)} findings"
+                one = await load_and_kill_redis(server, redis, load, times)
+                assert [] == one.left.findings, f"kill {number + 1}"
                 assert "is in use by the server" in await second_server(folder, redis)
                 rounds.append(one)
             everything = book.with_fate(Fate.ACKNOWLEDGED)
@@ -136,7 +125,7 @@ async def _kill_again_and_again(folder: Path, kills: int, tell: Tell) -> None:
             assert 0 == code
         journalled = await _check_journal(redis, book)
     _tell_figures(rounds, book, journalled, tell)
-    assert sum(one.unknown for one in rounds) >= kills, "the kills met no call under way"
+    assert sum(one.left.unknown for one in rounds) >= kills, "the kills met no call under way"
 
 
 async def second_server(folder: Path, redis: RedisServer) -> str:
@@ -155,23 +144,17 @@ async def _check_journal(redis: RedisServer, book: Book) -> checks.Journalled:
     journalled = checks.Journalled()
     async with journal_on(redis) as journal:
         await journalled.read_from(journal)
-    assert [] == journalled.against(book)
-    assert journalled.pool.position == journalled.snapshot_position, "the drain took no snapshot"
-    assert journalled.pool.state_hash() == journalled.snapshot_hash, "live state is not the replay"
+    journalled.check(book)
     return journalled
 
 
 def _tell_figures(
     rounds: list[Round], book: Book, journalled: checks.Journalled, tell: Tell
 ) -> None:
-    fates = Counter(deed.fate.value for deed in book.deeds.values())
-    unknown = sum(one.unknown for one in rounds)
-    done = sum(one.resolved_done for one in rounds)
+    for line in checks.figures([one.left for one in rounds], book, journalled):
+        tell(line)
     away = sorted(one.away_s for one in rounds)
-    tell(f"kills of Redis: {len(rounds)}; commands: {len(book)}; fates: {dict(fates)}")
-    tell(f"unknown after a kill: {unknown}, of which {done} succeeded and the rest was refused")
     tell(f"from the kill to serving again: median {median(away):.2f} s, most {away[-1]:.2f} s")
-    tell(f"journal: {journalled.pool.position} records, replayed = live by state hash")
 
 
 @pytest.mark.timeout(300)
@@ -187,8 +170,8 @@ async def _find_forgetful_out(folder: Path, tell: Tell) -> None:
             for number in range(1, CONTROL_KILLS_MOST + 1):
                 await until_ready(server)  # one that died of the former kill is started again
                 await load.sign_in(server)
-                _, findings = await load_and_kill_redis(server, redis, load, random.Random(number))
-                lost = [finding for finding in findings if finding.startswith(checks.LOST)]
+                one = await load_and_kill_redis(server, redis, load, random.Random(number))
+                lost = [text for text in one.left.findings if text.startswith(checks.LOST)]
                 if lost:
                     tell(f"control: kill {number} lost {len(lost)} acknowledged: {lost[0]}")
                     return

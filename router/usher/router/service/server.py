@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import os
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -54,6 +55,9 @@ WARM_UP_AFTER_S: Final = 2.0
 # Records make no cycles and are not tracked; what is imported and loaded is frozen. So collections
 # find little, and are rare: each holds every call up meanwhile.
 COLLECTED_AFTER: Final = (5_000, 20, 1_000)
+# So long may the loop keep the interpreter while the journal's writer, and with it every call of a
+# batch, waits for it; Python's default is 5 ms.
+HANDED_OVER_S: Final = 0.001
 OPTIONS: Final = (
     # A kilobyte above our own limit, so that ours, which says more, is met first.
     ("grpc.max_receive_message_length", BATCH_BYTES_MAX + 1024),
@@ -278,6 +282,7 @@ async def serve(
     async with starting(reflection=reflection) as server:
         gc.set_threshold(*COLLECTED_AFTER)
         gc.enable()
+        sys.setswitchinterval(HANDED_OVER_S)
         configure_logging(settings.log_format, settings.log_level)
         _tell(server, settings)
         if on_ready is not None:
