@@ -20,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+JOURNAL = "File or folder of the journal, or its address on Redis (redis://...)."
+
 
 @app.callback()
 def usher() -> None:
@@ -105,7 +107,7 @@ def demo(
 
 @app.command()
 def inspect(
-    path: Annotated[Path, typer.Argument(help="Journal, or the folder that holds it.")],
+    journal: Annotated[str, typer.Argument(envvar="USHER_JOURNAL", help=JOURNAL)],
     *,
     contact: Annotated[str | None, typer.Option(help="The story of this contact.")] = None,
     first: Annotated[
@@ -113,22 +115,22 @@ def inspect(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
-    """Tell what a journal holds, while no server has it: never private fields."""
+    """Tell what a journal holds, but never private fields. A file must not be in a server's use."""
     from usher.router.trials.commands import inspect as run
 
-    raise typer.Exit(run(path, contact, first, _console(), json=json))
+    raise typer.Exit(run(journal, contact, first, _console(), json=json))
 
 
 @app.command()
 def verify(
-    path: Annotated[Path, typer.Argument(help="Journal, or the folder that holds it.")],
+    journal: Annotated[str, typer.Argument(envvar="USHER_JOURNAL", help=JOURNAL)],
     *,
     json: Annotated[bool, typer.Option("--json", help="The outcome as JSON.")] = False,
 ) -> None:
     """Execute a journal's commands again and demand the events that it holds."""
     from usher.router.trials.commands import verify_journal
 
-    raise typer.Exit(verify_journal(path, _console(), json=json))
+    raise typer.Exit(verify_journal(journal, _console(), json=json))
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ Fields are told in append.lua and redis_rows.py. It must not know the codec or t
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from typing import Final, Self
 
 from usher.queue.journal import redis_rows as rows
@@ -38,9 +39,6 @@ from usher.queue.journal.redis_rows import Command, Head, StoredSnapshot
 from usher.queue.journal.redis_writer import Append, Call, Writer
 from usher.queue.journal.remembered import RememberedIds
 
-READ_BYTES_MOST: Final = 4 << 20  # of bodies in one reply: Redis serves nobody else meanwhile
-BATCHES_FIRST: Final = 16
-BATCHES_MOST: Final = 4_000
 NAMES_AT_ONCE: Final = 1_000
 PIECES_AT_ONCE: Final = 4
 
@@ -91,21 +89,15 @@ class RedisJournal:
     async def read(self, after: int) -> AsyncIterator[StoredBatch]:
         """See Journal.read."""
         self._check_usable()
-        target = self.position
-        log, count = self._keys.log, BATCHES_FIRST
-        head = await self._head_at(after)
-        while True:
-            beyond = f"({head[0]}-0" if head[0] else "-"
-            (reply,) = await self._ask(("XRANGE", log, beyond, "+", "COUNT", count))
-            batches, head = rows.read_batches(reply, head)
-            for batch in batches:
-                yield batch
-            if len(batches) < count:
-                break
-            size_bytes = sum(len(batch.body) for batch in batches) + 1
-            count = max(1, min(BATCHES_MOST, READ_BYTES_MOST * len(batches) // size_bytes))
-        if head[0] < target:
-            raise JournalCorrupt(f"the batches up to {target} are missing", head[0])
+        target, head = self.position, await self._head_at(after)
+        last = head[0]
+        async with aclosing(self._reader.batches(self._keys.log, head)) as pages:
+            async for batches in pages:
+                for batch in batches:
+                    yield batch
+                    last = batch.position
+        if last < target:
+            raise JournalCorrupt(f"the batches up to {target} are missing", last)
 
     async def request(self, request_id: str) -> RememberedRequest | None:
         """See Journal.request."""

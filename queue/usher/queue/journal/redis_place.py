@@ -89,6 +89,12 @@ def read_place(url: str) -> Place:
         raise JournalError(f"{masked(url)} is no address of a journal: {advice}") from None
 
 
+def missing(error: ModuleNotFoundError) -> JournalError:
+    """Return what to say where redis-py is not installed."""
+    advice = "pip install 'usher-router[redis]'"
+    return JournalError(f"a journal on Redis needs {error.name}: {advice}")
+
+
 def masked(url: str) -> str:
     """Return an address, right or wrong, without the name and password in it."""
     return _SECRET.sub("***@", url)

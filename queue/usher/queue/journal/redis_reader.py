@@ -1,16 +1,22 @@
 """The reading side of a journal on Redis: a connection of its own, one exchange at a time.
 
-A read has no effect, so after a lost connection it is made once more. It must not know what is
-read.
+A read has no effect, so after a lost connection it is made once more. It must not know who owns
+the journal.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
 
-from usher.queue.journal.contract import JournalUnavailable
+from usher.queue.journal import redis_rows as rows
+from usher.queue.journal.contract import JournalUnavailable, StoredBatch
 from usher.queue.journal.redis_link import Link
 from usher.queue.journal.redis_place import Place
-from usher.queue.journal.redis_rows import Command
+from usher.queue.journal.redis_rows import Command, Head
+
+READ_BYTES_MOST: Final = 4 << 20  # of bodies in one reply: Redis serves nobody else meanwhile
+BATCHES_FIRST: Final = 16
+BATCHES_MOST: Final = 4_000
 
 
 class Reader:
@@ -29,6 +35,22 @@ class Reader:
         self._asking.add(task)
         task.add_done_callback(self._asked)
         return await asyncio.shield(task)
+
+    async def batches(self, log: str, head: Head) -> AsyncGenerator[list[StoredBatch], None]:
+        """Yield the batches of the log that follow `head`, some at a time, to its end.
+
+        Raises JournalCorrupt at the first that does not continue the chain.
+        """
+        count = BATCHES_FIRST
+        while True:
+            beyond = f"({head[0]}-0" if head[0] else "-"
+            (reply,) = await self.ask(("XRANGE", log, beyond, "+", "COUNT", count))
+            batches, head = rows.read_batches(reply, head)
+            yield batches
+            if len(batches) < count:
+                return
+            size_bytes = sum(len(batch.body) for batch in batches) + 1
+            count = max(1, min(BATCHES_MOST, READ_BYTES_MOST * len(batches) // size_bytes))
 
     async def close(self) -> None:
         """Close the connection once what was asked is answered."""

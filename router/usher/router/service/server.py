@@ -24,8 +24,9 @@ from typing import Final
 import grpc
 
 from usher.queue.branches import Branches
-from usher.queue.journal.contract import Journal, JournalError
+from usher.queue.journal.contract import Journal
 from usher.queue.journal.memory import MemoryJournal
+from usher.queue.journal.redis_place import missing
 from usher.queue.rules import Policy, Roster
 from usher.router.lookups import NotConfigured
 from usher.router.service import agent_service, router_service, server_service, walk_in_service
@@ -186,8 +187,7 @@ async def _open_on_redis(url: str) -> Journal:
     try:
         from usher.queue.journal.redis import RedisJournal
     except ModuleNotFoundError as error:
-        advice = "pip install 'usher-router[redis]'"
-        raise JournalError(f"a journal on Redis needs {error.name}: {advice}") from error
+        raise missing(error) from error
     return await RedisJournal.open(url)
 
 

@@ -117,12 +117,12 @@ def demo(seconds: float, rate: int, seed: int, console: Console) -> int:
 
 
 def inspect(
-    path: Path, contact: str | None, first: int | None, console: Console, *, json: bool
+    place: str, contact: str | None, first: int | None, console: Console, *, json: bool
 ) -> int:
     """Prints a summary, the records from a position on, or the story of one contact."""
 
     def run() -> int:
-        with reading(path) as journal:
+        with reading(place) as journal:
             if contact is not None:
                 return _print_story(list(story(journal.records(), contact)), contact, console, json)
             if first is not None:
@@ -131,7 +131,7 @@ def inspect(
                         line = _json(record_facts(record)) if json else record_line(record)
                         _print_line(console, line)
                 return WELL
-            found = summarise(str(journal.path), journal.incarnation, journal.records())
+            found = summarise(journal.place, journal.incarnation, journal.records())
         for line in [_json(found)] if json else summary_lines(found):
             _print_line(console, line)
         return WELL
@@ -139,11 +139,11 @@ def inspect(
     return _answered(run, console)
 
 
-def verify_journal(path: Path, console: Console, *, json: bool) -> int:
+def verify_journal(place: str, console: Console, *, json: bool) -> int:
     """Executes a journal anew; 1 at a difference, 2 if other versions wrote some of it."""
 
     def run() -> int:
-        with reading(path) as journal:
+        with reading(place) as journal:
             found = verify(journal.appends(), present_versions())
         for line in [_json(found)] if json else verification_lines(found):
             _print_line(console, line)

@@ -1,12 +1,14 @@
-"""Reads a SQLite journal from the first record to the last while no server has it.
+"""Reads a journal from the first record to the last: a SQLite file, or one on Redis.
 
-It takes the server's lock, so that nothing is appended meanwhile, writes nothing into the journal
-and never looks at private fields or remembered requests. It must not know the pool.
+A file is locked like by a server, so that nothing is appended meanwhile; on Redis a server may go
+on, and what comes after the opening is not read (`redis_reading`). Nothing is written into the
+journal, and private fields and remembered requests are never looked at. It must not know the pool.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import apsw
 import msgspec
@@ -19,6 +21,7 @@ from usher.queue.journal.contract import (
     JournalVersionUnknown,
     StoredBatch,
 )
+from usher.queue.journal.redis_place import masked, missing
 from usher.queue.journal.sqlite_files import (
     READER_PRAGMAS,
     LockFile,
@@ -35,26 +38,24 @@ class NoJournal(JournalError):
     """When there is no journal at this path, or several to choose from."""
 
 
-class JournalReading:
-    """A journal that is open for reading. Made by `reading`."""
+class Source(Protocol):
+    """Where the batches of a journal come from."""
 
-    def __init__(self, path: Path, connection: apsw.Connection) -> None:
-        self.path = path
-        self._connection = connection
-        self.incarnation, _ = read_meta(connection)
-        self.position, _ = read_head(connection, self.incarnation)
+    incarnation: str
 
     def batches(self) -> Iterator[StoredBatch]:
         """Yields all batches. Raises JournalCorrupt at the first that does not continue the chain,
         or if the last ones are missing."""
-        link = sqlite_rows.find_link(self._connection, self.incarnation, 0)
-        while True:
-            stored, link = sqlite_rows.read_batches(self._connection, link)
-            if not stored:
-                break
-            yield from stored
-        if link[0] < self.position:
-            raise JournalCorrupt(f"the batches up to {self.position} are missing", link[0])
+        ...
+
+
+class JournalReading:
+    """A journal that is open for reading, at `place`. Made by `reading`."""
+
+    def __init__(self, place: str, source: Source) -> None:
+        self.place = place
+        self.incarnation = source.incarnation
+        self.batches = source.batches
 
     def appends(self) -> Iterator[list[Record]]:
         """Yields the records of each append. Raises as `batches` does, and JournalVersionUnknown
@@ -69,25 +70,66 @@ class JournalReading:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[JournalReading]:
-    """Opens the journal at a path, which is its file or the folder that holds it.
+def reading(place: Path | str) -> Iterator[JournalReading]:
+    """Opens the journal at a path, its file or the folder that holds it, or at a Redis's address.
 
-    Raises NoJournal, JournalLocked (a server has it, named by its process id), or what a damaged
-    one raises.
+    Raises NoJournal, JournalLocked (a server has the file, named by its process id), or what a
+    damaged or an unreachable one raises.
     """
+    text = str(place)
+    if "://" in text:
+        with _on_redis(text) as source:
+            yield JournalReading(masked(text), source)
+        return
+    file = journal_file(Path(place))
+    with _in_file(file) as source:
+        yield JournalReading(str(file), source)
+
+
+@contextmanager
+def _on_redis(url: str) -> Iterator[Source]:
+    try:
+        from usher.router.trials import redis_reading
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    with redis_reading.reading(url) as source:
+        yield source
+
+
+@contextmanager
+def _in_file(file: Path) -> Iterator[Source]:
     check_sqlite_version()
-    file = journal_file(path)
     try:
         lock = LockFile(file)
     except OSError as error:
         raise NoJournal(f"{file}: cannot be locked: {error.strerror}") from error
     try:
         with _connected(file) as connection:
-            yield JournalReading(file, connection)
+            yield _File(connection)
     except (apsw.Error, OSError) as error:
         raise translated(error) from error
     finally:
         lock.release()
+
+
+class _File:
+    """The batches of a SQLite file."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self.incarnation, _ = read_meta(connection)
+        self._position, _ = read_head(connection, self.incarnation)
+
+    def batches(self) -> Iterator[StoredBatch]:
+        """See Source.batches."""
+        link = sqlite_rows.find_link(self._connection, self.incarnation, 0)
+        while True:
+            stored, link = sqlite_rows.read_batches(self._connection, link)
+            if not stored:
+                break
+            yield from stored
+        if link[0] < self._position:
+            raise JournalCorrupt(f"the batches up to {self._position} are missing", link[0])
 
 
 def journal_file(path: Path) -> Path:
