@@ -107,7 +107,7 @@ async def test_a_kiosk_tells_what_a_branch_offers_and_how_long_one_would_wait(us
     async with usher.branch_desk("north", "1", agent_id="bob"):
         await kiosk.join("cash")
         staffed = await kiosk.services()
-    assert before.is_open and before.closes is not None
+    assert before.is_open and before.closes is None  # by day and by night
     assert ["cash", "post", "advice"] == [each.service for each in before.services]
     assert [None] * 3 == [each.wait for each in before.services]  # no desk is open
     cash, _, advice = staffed.services
@@ -208,6 +208,20 @@ async def test_a_desk_forgets_a_ticket_that_was_given_up_after_the_call(usher: U
             await desk.start()
         assert desk.ticket is None
     assert "TICKET_ENDED" == found.value.reason
+
+
+async def test_a_desk_keeps_its_visitor_when_another_one_cannot_be_served(usher: Usher) -> None:
+    kiosk = usher.kiosk("north")
+    await kiosk.join("cash")
+    left = await kiosk.join("cash")
+    async with usher.branch_desk("north", "1", agent_id="ann") as desk:
+        called = await desk.call_next()
+        await kiosk.leave(left)
+        with pytest.raises(WrongState):
+            await desk.start(left)
+        assert desk.ticket == called
+        assert TicketState.SERVING is (await desk.start()).state
+        await desk.finish()
 
 
 async def test_a_desk_sees_its_visitor_and_who_waits_for_it(usher: Usher) -> None:

@@ -129,6 +129,21 @@ async def test_watches_end_with_a_token_that_the_next_server_knows(tmp_path: Pat
             assert fresh.state() == picture.state()
 
 
+async def test_a_resumed_desk_holds_nobody_whom_it_may_not_call_any_more() -> None:
+    async with open_branch() as hall:
+        await hall.sit("ann", "1")
+        await hall.join("j0")
+        picture, stream = Picture(), hall.watch("WatchDesk", desk="1")
+        await picture.until(stream, lambda one: list(one.waiting) == ["j0"])
+        stream.cancel()
+        await hall.ask("CloseDesk", desk="1")  # no ticket is touched
+        stream = hall.watch("WatchDesk", desk="1", token=picture.token)
+        await picture.until(stream, lambda one: one.agent_id == "")
+        stream.cancel()
+    assert {} == picture.waiting
+    assert not any(head.reset for head in picture.heads)
+
+
 async def test_a_reader_that_takes_nothing_is_let_go_and_comes_back(
     monkeypatch: pytest.MonkeyPatch, quick: None
 ) -> None:

@@ -66,8 +66,29 @@ def test_a_branch_opens_next_at_its_next_opening(at_ms: int, opens_ms: int | Non
     assert opens_ms == days().opens_next_ms(at_ms)
 
 
+@pytest.mark.parametrize(
+    ("at_ms", "closes_ms"),
+    [(109, None), (110, 130), (130, None), (179, 180), (310, 380), (380, None)],
+)
+def test_a_branch_closes_when_its_opening_ends(at_ms: int, closes_ms: int | None) -> None:
+    assert closes_ms == days().closes_next_ms(at_ms)
+
+
+def test_an_opening_that_goes_on_over_midnight_is_one() -> None:
+    over = BranchDays(
+        BranchName("north"),
+        (
+            ServiceDay("2026-03-02", 100, 200, 200, ((150, 200),)),
+            ServiceDay("2026-03-03", 200, 300, 300, ((200, 220), (280, 300))),
+        ),
+    )
+    assert [220, 220] == [over.closes_next_ms(at_ms) for at_ms in (150, 210)]
+    assert over.closes_next_ms(290) is None  # the next day is not known yet
+
+
 def test_a_branch_without_days_is_never_open() -> None:
     empty = BranchDays(BranchName("north"), ())
+    assert empty.closes_next_ms(5) is None
     assert empty.day_at(5) is None
     assert empty.opens_next_ms(5) is None
 

@@ -23,6 +23,7 @@ from tests.router.branch_kit import (
 from tests.router.pool_kit import (
     PLATFORM,
     Driven,
+    person,
     policy,
     queue,
     replayed,
@@ -32,8 +33,9 @@ from tests.router.pool_kit import (
 )
 
 from usher.queue import commands as c
-from usher.queue.branches import BranchDays, Branches, Calendar, Desk, DeskId
+from usher.queue.branches import BranchDays, Branches, BranchName, Calendar, Desk, DeskId
 from usher.queue.events import AnyEvent
+from usher.queue.ticket_events import TicketTaken
 from usher.queue.tickets import TicketState, VisitOutcome
 from usher.queue.values import SYSTEM, ContactId
 from usher.router.pool import Pool
@@ -100,6 +102,38 @@ def test_a_desk_left_out_ends_its_visit_and_calls_no_more() -> None:
     assert "" == day.sits_at("1")
 
 
+def test_a_desk_left_out_before_its_branch_calls_no_more() -> None:
+    day = BranchDay.staffed()
+    day.join("j1")
+    day.join("j2")
+    day.call_and_serve("1", "j1")
+    day.set_branches(branches(*SERVICES, branch("north", *LINES), DESKS[1], version="b2"))
+    day.set_branches(SOUTH)
+    assert {"south/1": False, "north/2": False, "north/1": True} == desks_of(day)
+    day.finish("1", "j1")
+    assert "DESK_NOT_OPEN" == day.refusal(c.CallNext(*day.at("1")))
+    assert "j2" == day.next("2")
+
+
+def test_a_branch_stays_while_a_desk_of_it_has_a_visitor_of_another() -> None:
+    south = branch("south", *LINES), desk("south", "1")
+    day = BranchDay.begun(plan=branches(*PLAN.services, *PLAN.branches, *PLAN.desks, *south))
+    at_south = (person("ann"), BranchName("south"), "1", 1)
+    day.give(c.OpenDesk(*at_south, ANN.agent_id))
+    day.join("j1")
+    day.connect("j1", "ann")
+    taken = (TicketTaken(ContactId("j1"), DeskId("south/1")),)  # as older versions wrote
+    day.pool.apply(taken, day.at_ms)
+    day.set_branches(PLAN)
+    assert [("north", False), ("south", True)] == [
+        (one.name, one.closed) for one in plan_of(day).branches
+    ]
+    day.give(c.FinishServing(*at_south, ContactId("j1"), VisitOutcome.SERVED))
+    day.set_branches(PLAN)
+    assert PLAN == plan_of(day)
+    assert {} == day.pool.ledger.seats
+
+
 def test_a_desk_that_comes_back_is_as_before() -> None:
     day = BranchDay.staffed()
     day.join("j1")
@@ -128,6 +162,23 @@ def test_a_service_left_out_is_given_at_every_desk_to_those_who_wait_for_it() ->
     assert "SERVICE_NOT_FOUND" == day.refusal(day.joining("j2", "post"))
     assert day.standings()["j1"].wait is not None
     assert "j1" == day.next("2")
+
+
+def test_a_service_that_leaves_one_branch_is_given_there_to_those_who_wait_for_it() -> None:
+    south = branch("south", *LINES), desk("south", "1")
+    given = [desk("north", number, "cash", "post", "advice") for number in ("1", "2")]
+    day = BranchDay.staffed(plan=branches(*SERVICES, branch("north", *LINES), *given, *south))
+    day.join("j1", "advice")
+    day.join("j2", "advice")
+    less = [desk("north", number, "cash", "post") for number in ("1", "2")]
+    north = branch("north", LINES[0])
+    day.set_branches(branches(*SERVICES, north, *less, *south, version="b2"))
+    assert day.standings()["j1"].wait is not None
+    assert "SKILL_MISSING" == day.refusal(c.CallTicket(*day.at("2"), ContactId("j1")))  # bob's
+    assert "j1" == day.next("1")
+    day.serve("1", "j1")
+    day.finish("1", "j1")
+    day.call("1", "j2")
 
 
 def test_numbers_go_on_where_the_line_stays_and_begin_where_it_is_new() -> None:

@@ -7,6 +7,7 @@ from tests.router.branch_kit import (
     DESKS,
     LINES,
     MINUTE_MS,
+    NORTH,
     SECOND_MS,
     SERVICES,
     BranchDay,
@@ -15,7 +16,7 @@ from tests.router.branch_kit import (
     clerk,
     rules,
 )
-from tests.router.pool_kit import channel, person, roster
+from tests.router.pool_kit import PLATFORM, channel, person, roster
 
 from usher.queue import commands as c
 from usher.queue.events import OfferWithdrawn
@@ -185,6 +186,19 @@ def test_a_clerk_whom_the_roster_leaves_out_ends_its_visit_and_calls_no_more() -
     assert "j2" == day.next("2")
     day.set_roster(roster(BOB, version="r3"))
     assert "" == day.sits_at("1")
+
+
+def test_a_clerk_whom_the_roster_leaves_out_keeps_its_desk_only_while_a_visitor_is_there() -> None:
+    day = BranchDay.staffed("1")
+    day.join("j1")
+    day.call_and_serve("1", "j1")
+    day.set_roster(roster(BOB, version="r2"))
+    sitting = c.OpenDesk(PLATFORM, NORTH, "1", 0, BOB.agent_id)
+    assert "DESK_BUSY" == day.refusal(sitting)
+    day.finish("1", "j1")
+    day.give(sitting)
+    assert "bob" == day.sits_at("1")
+    assert AgentId("ann") not in day.pool.ledger.desk_of
 
 
 def test_a_clerk_gets_the_room_of_the_new_roster() -> None:

@@ -5,18 +5,23 @@ from msgspec.structs import replace
 from tests.router.branch_kit import (
     BOB,
     HOUR_MS,
+    LINES,
     MINUTE_MS,
     OPEN_UNTIL_MS,
+    PLAN,
     SECOND_MS,
     BranchDay,
+    branch,
+    branches,
     clerk,
+    desk,
     rules,
     visitor,
 )
 from tests.router.pool_kit import PLATFORM, channel, policy
 
 from usher.queue import commands as c
-from usher.queue.branches import ServiceName
+from usher.queue.branches import BranchName, ServiceName
 from usher.queue.events import OfferWithdrawn
 from usher.queue.rules import Connects, Order
 from usher.queue.tickets import CLERKS_OUTCOMES, TicketState, VisitOutcome
@@ -242,6 +247,20 @@ def test_a_visitor_with_an_agent_at_no_desk_may_come_to_one() -> None:
     )
     day.serve("1", "j1")
     assert ("ann", "north/1") == (day.owner_of("j1"), day.ticket("j1").desk)
+
+
+def test_a_visitor_with_an_agent_at_another_branch_is_at_no_desk() -> None:
+    south = branch("south", *LINES), desk("south", "1")
+    plan = branches(*PLAN.services, *PLAN.branches, *PLAN.desks, *south)
+    day = BranchDay.staffed("1", plan=plan)
+    day.give(c.OpenDesk(PLATFORM, BranchName("south"), "1", 0, AgentId("bob")))
+    day.join("j1")
+    day.call("1", "j1")
+    day.connect("j1", "bob")
+    assert ("bob", "") == (day.owner_of("j1"), day.ticket("j1").desk)
+    day.sit("bob", "2")
+    day.serve("2", "j1")
+    assert ("bob", "north/2") == (day.owner_of("j1"), day.ticket("j1").desk)
 
 
 def test_a_visit_may_be_held_and_completed_by_a_platform() -> None:

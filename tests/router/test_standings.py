@@ -357,7 +357,7 @@ def test_a_desk_may_call_whom_its_clerk_may_serve() -> None:
             found = {
                 str(name)
                 for name, which in lobby.classes(one.branch).items()
-                if lobby.served_by(AgentId(agent_id), one, which)
+                if lobby.served_by(ledger, AgentId(agent_id), one, which)
             }
             expected = {
                 name for name in day.in_line() if number in _desks_for(day, day.contact(name))

@@ -92,6 +92,29 @@ def test_numbers_go_on_over_a_restart_and_a_new_version_of_the_branches() -> Non
     assert "A002" == day.join("j2").label
 
 
+def test_a_line_that_was_renamed_gives_no_number_that_a_live_ticket_shows() -> None:
+    day = BranchDay.begun()
+    day.join("j1")
+    day.join("j2")
+    renamed = line("x", "cash", "post", prefix="A")
+    day.set_branches(branches(*SERVICES, branch("north", renamed, LINES[1]), *DESKS))
+    day.give(leave("j2"))
+    assert ["A002", "A003"] == [day.join("j3").label, day.join("j4", "post").label]
+    day.restart()
+    assert "A004" == day.join("j5").label
+    day.wait(DAY_MS)
+    assert "A001" == day.join("k1").label
+
+
+def test_lines_that_swap_their_prefixes_go_past_each_others_live_tickets() -> None:
+    day = BranchDay.begun()
+    for name in ("j1", "j2", "j3"):
+        day.join(name)
+    swapped = line("a", "cash", "post", prefix="B"), line("b", "advice", prefix="A", start=2)
+    day.set_branches(branches(*SERVICES, branch("north", *swapped), *DESKS))
+    assert ["A004", "B004"] == [day.join("j4", "advice").label, day.join("j5").label]
+
+
 def test_a_date_that_goes_back_goes_on_in_the_later_series() -> None:
     day = BranchDay.begun()
     day.join("j1")

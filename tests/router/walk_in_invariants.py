@@ -33,12 +33,14 @@ def check_numbers(drawn: set[Number], events: tuple[AnyEvent, ...]) -> None:
 
 
 def check_tickets(ledger: Ledger) -> None:
-    """A ticket is at a desk if and only if it is called or served there."""
+    """A ticket is at a desk if and only if it is called or served there; labels differ."""
+    _check_labels(ledger)
     for contact_id, ticket in ledger.tickets.items():
         contact = ledger.contacts[contact_id]
         assert contact_id == ticket.contact_id == contact.contact_id
         assert contact.facts.channel == Channel.WALK_IN
         assert ticket.branch in ledger.branches or contact.state is ContactState.ENDED
+        assert not ticket.desk or ticket.desk.startswith(f"{ticket.branch}/")
         owner = owner_of(contact)
         match ticket_state(contact):
             case TicketState.WAITING:
@@ -52,6 +54,16 @@ def check_tickets(ledger: Ledger) -> None:
                 assert not ticket.desk or (seat and seat.agent_id == owner.agent_id)
             case TicketState.ENDED:
                 assert owner is None
+
+
+def _check_labels(ledger: Ledger) -> None:
+    """No two live tickets of a branch and service day show the same."""
+    shown = [
+        (ticket.branch, ticket.date, ticket.label)
+        for contact_id, ticket in ledger.tickets.items()
+        if ticket.label and ledger.contacts[contact_id].state is not ContactState.ENDED
+    ]
+    assert len(set(shown)) == len(shown)
 
 
 def check_desks(ledger: Ledger) -> None:
@@ -147,7 +159,9 @@ def _gives(ledger: Ledger, desk: Desk, ticket: Ticket) -> bool:
 
 
 def _left_out(ledger: Ledger, ticket: Ticket) -> bool:
-    return ledger.services[ticket.service].closed
+    lines = ledger.branches[ticket.branch].lines
+    offered = any(ticket.service in line.services for line in lines)
+    return ledger.services[ticket.service].closed or not offered
 
 
 def _waiting_at(ledger: Ledger, branch: BranchName) -> list[Contact]:

@@ -106,8 +106,13 @@ def back_in_line(ledger: Ledger, contact_id: ContactId) -> None:
 
 
 def forget_ticket(ledger: Ledger, contact_id: ContactId) -> None:
-    """The contact has left the pool, and its ticket with it."""
-    ledger.tickets.pop(contact_id, None)
+    """The contact has left the pool, and its ticket with it.
+
+    One that was touched in the same batch is told of with it: it may have ended just now.
+    """
+    ticket = ledger.tickets.pop(contact_id, None)
+    if ticket is not None and contact_id in ledger.touched.contacts:
+        ledger.touched.tickets[contact_id] = ticket
 
 
 CHANGES: Final[dict[type, Callable[..., None]]] = {

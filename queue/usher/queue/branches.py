@@ -171,6 +171,19 @@ class BranchDays(Struct, frozen=True, array_like=True, gc=False):
         starts = (opens for day in self.days for opens, _ in day.openings if opens > at_ms)
         return next(starts, None)
 
+    def closes_next_ms(self, at_ms: int) -> int | None:
+        """Returns when it closes next, if it is open then and that is known.
+
+        An opening that goes on with the next service day, as over midnight, is one.
+        """
+        closes_ms: int | None = None
+        for day in self.days:
+            for opens, closes in day.openings:
+                if opens <= at_ms < closes or opens == closes_ms:
+                    closes_ms = closes
+        unknown = bool(self.days) and closes_ms == self.days[-1].ends_ms
+        return None if unknown else closes_ms
+
 
 class Calendar(Struct, frozen=True, array_like=True, gc=False):
     """Hours and service days of all branches for the coming days; replaced whole."""

@@ -16,8 +16,9 @@ from usher.router.lookups import NotConfigured, policy_of
 def set_branches(ledger: Ledger, command: SetBranches, at_ms: int) -> tuple[AnyEvent, ...]:
     """Returns the branches, with those kept, closed, that are left out while they have visitors.
 
-    So are services that visitors wait for, and desks where a visitor is. The desks of a branch that
-    is kept go on calling those who are left there. Raises PolicyRefused.
+    So are services that visitors wait for, and desks where a visitor is, with their branches. The
+    desks of a branch that is kept go on calling those who are left there; one that was left out
+    before stays closed. Raises PolicyRefused.
     """
     if ledger.roster is not None:
         from usher.router.branch_policy import check_branches  # a restart without branches goes on
@@ -50,13 +51,16 @@ def _with_live(ledger: Ledger, plan: Branches) -> Branches:
     if old is None:
         return plan
     live = _live_tickets(ledger)
+    at_desks = {ticket.desk for ticket in live}
     used_services = {ticket.service for ticket in live} - {each.name for each in plan.services}
-    used_branches = {ticket.branch for ticket in live} - {each.name for each in plan.branches}
-    used_desks = {ticket.desk for ticket in live} - {each.desk_id for each in plan.desks}
+    with_visitors = {each.branch for each in old.desks if each.desk_id in at_desks}
+    with_visitors |= {ticket.branch for ticket in live}
+    used_branches = with_visitors - {each.name for each in plan.branches}
+    used_desks = at_desks - {each.desk_id for each in plan.desks}
     services = (replace(each, closed=True) for each in old.services if each.name in used_services)
     branches = (replace(each, closed=True) for each in old.branches if each.name in used_branches)
     desks = (
-        replace(each, closed=each.branch not in used_branches)
+        replace(each, closed=each.closed or each.branch not in used_branches)
         for each in old.desks
         if each.desk_id in used_desks or each.branch in used_branches
     )

@@ -197,9 +197,16 @@ def open_desk_of(ledger: Ledger, command: DeskCommand) -> tuple[Desk, Agent]:
 
 
 def given_at(ledger: Ledger, desk: Desk, service: ServiceName) -> bool:
-    """Returns whether the desk calls for the service; all do for one that was left out."""
-    known = ledger.services.get(service)
-    return desk.serves(service) or (known is not None and known.closed)
+    """Returns whether the desk calls for the service; all do for one that was left out.
+
+    It is left out of the whole pool, or of the desk's branch alone.
+    """
+    if desk.serves(service):
+        return True
+    known, branch = ledger.services.get(service), ledger.branches.get(desk.branch)
+    if known is not None and known.closed:
+        return True
+    return branch is not None and branch.line_of(service) is None
 
 
 def open_desks(ledger: Ledger, branch: BranchName) -> list[tuple[Desk, AgentId, bool]]:

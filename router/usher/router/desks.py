@@ -7,7 +7,7 @@ and a visitor who does not come is a no-show, never the clerk's miss. A call is 
 so open offers that no longer fit are withdrawn; live work that leaves no room refuses it.
 """
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from usher.queue.branches import Desk, DeskId
@@ -46,8 +46,8 @@ def open_desk(ledger: Ledger, command: OpenDesk, at_ms: int) -> tuple[AnyEvent, 
     """Returns the opening; nothing if the agent sits there already.
 
     Raises UnknownBranch, UnknownDesk, UnknownAgent, SessionSuperseded, NotSignedIn, AgentClosed,
-    DeskNotOpen for a desk that was left out, DeskTaken while somebody who is signed in sits there,
-    DeskBusy with a visitor there (whose clerk has lost the desktop) or at the agent's other desk.
+    DeskNotOpen for a desk that was left out, DeskTaken while somebody who is signed in and in the
+    roster sits there, DeskBusy with a visitor there or at the agent's other desk.
     """
     desk = known_desk(ledger, command.branch, command.desk)
     agent = signed_in(agent_in_session(ledger, command, command.agent_id, command.session))
@@ -57,7 +57,8 @@ def open_desk(ledger: Ledger, command: OpenDesk, at_ms: int) -> tuple[AnyEvent, 
     _check_takes_work(ledger, desk, agent)
     if seat is not None:
         before = ledger.agents[seat.agent_id]
-        if before.presence is not Presence.OFFLINE:
+        left_out = ledger.profiles[seat.agent_id].closed
+        if before.presence is not Presence.OFFLINE and not left_out:
             raise desk_taken(desk.desk_id, seat.agent_id)
         _check_empty(ledger, before)
     _check_empty(ledger, agent)
@@ -89,7 +90,7 @@ def call_next(
     """
     desk, agent = open_desk_of(ledger, command)
     free = _room_for_visit(ledger, desk, agent)
-    serves = partial(given_at, ledger, desk)
+    serves = cache(partial(given_at, ledger, desk))
     found = matcher.lobby.next_for(agent.agent_id, desk.branch, serves, free, at_ms)
     if found is None:
         return ()

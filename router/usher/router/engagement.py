@@ -62,7 +62,7 @@ def connect_contact(ledger: Ledger, command: ConnectContact, at_ms: int) -> tupl
     """Returns the connection as the platform saw it; nothing if it is already so.
 
     With another agent than the owner's, the old leg ends as moved (an offer as withdrawn). A ticket
-    is at that agent's desk then, if there is one.
+    is at that agent's desk then, if there is one and it is of the ticket's branch.
     """
     contact = live_contact(ledger, command.contact_id)
     owner = contact.owner
@@ -93,10 +93,12 @@ def connect_contact(ledger: Ledger, command: ConnectContact, at_ms: int) -> tupl
 
 def _at_the_desk_of(ledger: Ledger, contact: Contact, agent_id: AgentId) -> tuple[TicketTaken, ...]:
     ticket = ledger.tickets.get(contact.contact_id)
-    desk = ledger.desk_of.get(agent_id, NO_DESK)
-    if ticket is None or ticket.desk == desk:
+    if ticket is None:
         return ()
-    return (TicketTaken(contact.contact_id, desk),)
+    seat = ledger.desk_of.get(agent_id)
+    here = seat is not None and ledger.desks[seat].branch == ticket.branch
+    desk = seat if seat is not None and here else NO_DESK
+    return () if ticket.desk == desk else (TicketTaken(contact.contact_id, desk),)
 
 
 def _connect_owner(contact: Contact, owner: Leg) -> tuple[AnyEvent, ...]:

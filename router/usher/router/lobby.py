@@ -71,6 +71,9 @@ class _Seen(NamedTuple):
     standings: dict[ContactId, Standing]
 
 
+_Label = tuple[BranchName, str, str]
+"""Branch, service day, and what the ticket shows."""
+
 Turn = tuple[int, int]
 """Stage, and time from which it counts as waiting with the queue's head start: smaller = sooner."""
 
@@ -84,19 +87,20 @@ class Lobby:
         self._tickets = tickets
         self._rooms: dict[BranchName, Waiting] = {}
         self._at_desks: dict[BranchName, dict[ContactId, None]] = {}
-        self._branch_of: dict[ContactId, BranchName] = {}
+        self._live: dict[ContactId, Ticket] = {}
+        self._labels: dict[_Label, int] = {}
         self._versions: dict[BranchName, int] = {}
         self._seen: dict[BranchName, _Seen] = {}
 
     def __len__(self) -> int:
-        return len(self._branch_of)
+        return len(self._live)
 
     def take_in(self, noted: dict[ContactId, Contact]) -> dict[ContactId, Contact]:
         """Takes over the new records of contacts with a ticket; returns the others."""
         others: dict[ContactId, Contact] = {}
         for contact_id, contact in noted.items():
             ticket = self._tickets.get(contact_id)
-            if ticket is None and contact_id not in self._branch_of:
+            if ticket is None and contact_id not in self._live:
                 others[contact_id] = contact
             else:
                 self._put(contact, ticket)
@@ -104,7 +108,7 @@ class Lobby:
 
     def clear(self) -> None:
         """Forgets all."""
-        for contact_id in list(self._branch_of):
+        for contact_id in list(self._live):
             self._drop(contact_id)
         self._seen.clear()
 
@@ -166,10 +170,15 @@ class Lobby:
         ids = [contact.contact_id for contact in room.contacts]
         return {name: (kind, self._service(name)) for name, kind in zip(ids, kinds, strict=True)}
 
-    def served_by(self, agent_id: AgentId, desk: Desk, which: Class) -> bool:
+    def served_by(self, ledger: Ledger, agent_id: AgentId, desk: Desk, which: Class) -> bool:
         """Returns whether the agent may serve tickets of the class at the desk."""
+        kind, service = which
         index = self._agents.index.get(agent_id)
-        return index is not None and desk.serves(which[1]) and self._fits(which[0], index)
+        return index is not None and given_at(ledger, desk, service) and self._fits(kind, index)
+
+    def shows(self, branch: BranchName, date: str, label: str) -> bool:
+        """Returns whether a live ticket of the branch has the label on this service day."""
+        return (branch, date, label) in self._labels
 
     def at_desks(self, branch: BranchName) -> list[ContactId]:
         """Returns the tickets of the branch that are called or served, the latest last."""
@@ -233,7 +242,9 @@ class Lobby:
         kind = self._kinds.number(contact.facts)
         if kind is None and contact.waits_unoffered:
             return
-        self._branch_of[contact.contact_id] = ticket.branch
+        self._live[contact.contact_id] = ticket
+        label = _label(ticket)
+        self._labels[label] = self._labels.get(label, 0) + 1
         self._change(ticket.branch)
         if kind is None or not contact.waits_unoffered:
             self._at_desks.setdefault(ticket.branch, {})[contact.contact_id] = None
@@ -253,9 +264,13 @@ class Lobby:
         self._kinds.hold(kind)
 
     def _drop(self, contact_id: ContactId) -> None:
-        branch = self._branch_of.pop(contact_id, None)
-        if branch is None:
+        ticket = self._live.pop(contact_id, None)
+        if ticket is None:
             return
+        branch, label = ticket.branch, _label(ticket)
+        left = self._labels.pop(label) - 1
+        if left:  # older versions could give one label twice
+            self._labels[label] = left
         self._change(branch)
         if contact_id in self._at_desks.get(branch, ()):
             del self._at_desks[branch][contact_id]
@@ -304,6 +319,10 @@ class Lobby:
         order = np.lexsort((room.sequence[:count], age, self._kinds.stage.take(kind)))
         turns: list[int] = order.tolist()
         return turns
+
+
+def _label(ticket: Ticket) -> _Label:
+    return ticket.branch, ticket.date, ticket.label
 
 
 class _Outlook:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from usher.queue.branches import Branch, Line, Service, ServiceDay
+from usher.queue.branches import Line, Service, ServiceDay
 from usher.queue.commands import JoinLine, LeaveLine
 from usher.queue.errors import Invalid, JoinIdReused, QueueFull
 from usher.queue.events import AnyEvent, ContactAbandoned, ContactEnqueued
@@ -61,7 +61,7 @@ def join_line(
     facts = facts_of(command.contact, service)
     check_queue(ledger, facts)
     _check_most_waiting(ledger, matcher, command, facts)
-    ticket = _ticket(ledger, command, branch, line, day)
+    ticket = _ticket(ledger, matcher, command, line, day)
     platform = platform_of(command.actor)
     return (ContactEnqueued(contact_id, facts, platform), TicketIssued(contact_id, ticket))
 
@@ -130,12 +130,19 @@ def _check_most_waiting(
 
 
 def _ticket(
-    ledger: Ledger, command: JoinLine, branch: Branch, line: Line, day: ServiceDay
+    ledger: Ledger, matcher: "Matcher", command: JoinLine, line: Line, day: ServiceDay
 ) -> Ticket:
-    date, number = next_number(ledger.series.get((branch.name, line.name)), line, day.date)
+    """Returns the ticket with the next number whose label no live ticket shows.
+
+    It may show one where a new version has renamed a line or changed prefixes.
+    """
+    branch = command.branch
+    date, number = next_number(ledger.series.get((branch, line.name)), line, day.date)
+    while matcher.lobby.shows(branch, date, label_of(line, number)):
+        number += 1
     return Ticket(
         contact_id=command.contact.contact_id,
-        branch=branch.name,
+        branch=branch,
         line=line.name,
         service=command.service,
         date=date,

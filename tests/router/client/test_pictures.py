@@ -192,14 +192,33 @@ async def test_a_picture_grows_old_while_the_server_is_silent_and_young_again() 
 
 @pytest.mark.asyncio
 async def test_a_board_that_has_shown_something_never_gives_up() -> None:
-    away = [grpc.StatusCode.UNAVAILABLE]
-    script = [[snapshot(7, "A1")], away, away, [snapshot(9, "A2"), HANG]]
+    away, full = [grpc.StatusCode.UNAVAILABLE], [grpc.StatusCode.RESOURCE_EXHAUSTED]
+    script = [[snapshot(7, "A1")], away, full, [snapshot(9, "A2"), HANG]]
     async with (
         scripted(patience=NO_PATIENCE, WatchBoard=script) as server,
         aclosing(server.usher.board("north")) as board,
     ):
         shown = [await anext(board) for _ in range(2)]
     assert [["A1"], ["A2"]] == [numbers(each) for each in shown]
+
+
+@pytest.mark.asyncio
+async def test_a_picture_grows_old_over_watches_that_fail_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("usher.router.client.pictures.PAUSE_S", 0.06)
+    away = [[grpc.StatusCode.UNAVAILABLE]] * 5
+    script = [[snapshot(7, "A1")], *away, [snapshot(9, "A2"), HANG]]
+    async with scripted(patience=NO_PATIENCE, WatchBoard=script) as server:
+        watch = partial(server.usher.watch_board, "north")
+        async with aclosing(pictures(watch, BoardKeeper().take_in, stale_after_s=0.1)) as board:
+            first, old = await anext(board), await anext(board)
+            async for last in board:
+                if not last.stale:
+                    break
+    assert (False, True, False) == (first.stale, old.stale, last.stale)
+    assert ["A1"] == numbers(old)
+    assert ["A2"] == numbers(last)
 
 
 @pytest.mark.asyncio

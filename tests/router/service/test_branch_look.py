@@ -93,6 +93,21 @@ def test_a_desk_without_a_clerk_may_call_nobody() -> None:
     assert ["j0"] == list(look(day, seen).turns_at[ONE].tickets)
 
 
+def test_a_desk_may_call_those_who_wait_for_a_service_that_was_left_out() -> None:
+    given = [kit.desk("north", number, "cash", "post", "advice") for number in ("1", "2")]
+    day = BranchDay.staffed(
+        plan=kit.branches(*kit.SERVICES, kit.branch("north", *kit.LINES), *given)
+    )
+    day.join("j0", "advice")
+    less = [kit.desk("north", number, "cash", "post") for number in ("1", "2")]
+    north = kit.branch("north", kit.LINES[0])
+    day.set_branches(kit.branches(*kit.SERVICES[:2], north, *less, version="b2"))
+    seen = look(day)
+    assert ["j0"] == list(seen.turns_at[ONE].tickets)
+    assert {} == seen.turns_at[TWO].tickets  # bob gives no advice
+    assert "j0" == day.next("1")
+
+
 def test_a_visit_without_a_number_is_not_on_the_board() -> None:
     day = BranchDay.staffed()
     visit = c.ServeWithoutTicket(*day.at("1"), kit.visitor("w1"), kit.SERVICES[0].name)
@@ -151,4 +166,25 @@ def test_new_rules_touch_every_branch() -> None:
     ):
         both.day.give(command)
         assert {"north", "south"} == both.touched()[0]
+    assert (set(), set()) == both.touched()
+
+
+def test_a_ticket_that_ends_and_leaves_the_pool_in_one_batch_is_told() -> None:
+    both = TwoBranches()
+    both.day.join("s0", branch="south")
+    both.touched()
+    pool = both.day.pool
+    both.day.give(c.LeaveLine(kit.KIOSK, ContactId("s0")))
+    both.day.wait(pool.ledger.contacts[ContactId("s0")].retire_ms - both.day.at_ms)
+    assert "s0" not in pool.ledger.tickets
+    assert ({"south"}, {"s0"}) == both.touched()
+
+
+def test_a_ticket_that_leaves_the_pool_long_after_its_end_is_not_told_again() -> None:
+    both = TwoBranches()
+    both.day.join("s0", branch="south")
+    both.day.give(c.LeaveLine(kit.KIOSK, ContactId("s0")))
+    both.touched()
+    both.day.wait(both.day.pool.ledger.contacts[ContactId("s0")].retire_ms - both.day.at_ms)
+    assert "s0" not in both.day.pool.ledger.tickets
     assert (set(), set()) == both.touched()

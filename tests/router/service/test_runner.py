@@ -606,6 +606,22 @@ def test_draining_finishes_writes_a_snapshot_and_takes_nothing_new(kit: Any, run
     run(scenario())
 
 
+def test_a_last_snapshot_that_breaks_the_journal_ends_the_drain_as_a_failure(
+    kit: Any, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise JournalBroken("its end is lost")
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        runner = await kit.runner(journal)
+        monkeypatch.setattr(journal, "write_snapshot", broken)
+        await runner.drain()
+        assert runner.failed.is_set()
+
+    run(scenario())
+
+
 def test_snapshots_are_written_while_serving(kit: Any, run: Any) -> None:
     async def scenario() -> None:
         journal = MemoryJournal()

@@ -55,6 +55,7 @@ class RedisJournal:
         self._ids = RememberedIds()
         self._batch_of: dict[str, int] = {}  # position of the batch by remembered id
         self._snapshots = found.snapshots
+        self._last_number = max(found.snapshots, default=0)  # no number is used again
         self._closing: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._reader = found.reader
@@ -138,10 +139,12 @@ class RedisJournal:
         self._check_usable()
         if position > self.position:
             raise PositionConflict(position, self.position)
-        number = max(self._snapshots, default=0) + 1
+        self._last_number += 1
+        number = self._last_number
         self._snapshots[number] = None
         try:
-            await self._write(("HSET", self._keys.snapshots, number, b""))
+            clear = "UNLINK", self._keys.pieces(number)
+            await self._write(("HSET", self._keys.snapshots, number, b""), clear)
             stored = await self._add_pieces(number, position, version, pieces)
             row = rows.snapshot_row(stored)
             await self._write(("HSET", self._keys.snapshots, number, row))

@@ -71,13 +71,15 @@ class Link:
                 await link._connection.connect()
         except BaseException as error:
             await link.drop()
-            if isinstance(error, AuthenticationError | NoPermissionError):
+            # Over a unix socket redis-py wraps what Redis answered to the greeting.
+            said = error.__cause__ if isinstance(error.__cause__, RedisError) else error
+            if isinstance(said, AuthenticationError | NoPermissionError):
                 raise JournalError(f"{place} does not accept the name and password") from None
-            if isinstance(error, ResponseError | BusyLoadingError):
-                raise refusal(place, error) from None
+            if isinstance(said, ResponseError | BusyLoadingError):
+                raise refusal(place, said) from None
             if isinstance(error, RedisError | OSError):
-                said = f"{place} cannot be reached, is Redis running there? {_plain(error)}"
-                raise JournalUnavailable(said) from None
+                reason = f"{place} cannot be reached, is Redis running there? {_plain(error)}"
+                raise JournalUnavailable(reason) from None
             raise
         return link
 

@@ -12,6 +12,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,7 +26,7 @@ from usher.queue.journal.contract import (
 )
 from usher.queue.journal.redis_link import Link
 from usher.queue.journal.redis_place import Keys, Place
-from usher.queue.journal.redis_rows import Command, Word, listed, number, owned_words, text
+from usher.queue.journal.redis_rows import Command, Head, Word, listed, number, owned_words, text
 from usher.queue.journal.redis_server import Server, check, look
 
 SETTLE_S: Final = 3  # so long after its own start Redis may not have its clients back yet
@@ -101,21 +102,24 @@ async def connected(owner: Owner) -> tuple[Link, Server]:
     return link, server
 
 
-async def connected_again(owner: Owner) -> Link:
-    """Return a link for who owns the journal already; one that takes writes, if there is room.
+async def connected_again(owner: Owner) -> tuple[Link, Head]:
+    """Return a link for who owns the journal already, and where the journal ends there.
 
-    Raises JournalTaken or JournalBroken when it is the owner no more, else as `connected` does.
+    It takes writes, if there is room. Raises JournalTaken or JournalBroken when it is the owner no
+    more, JournalCorrupt when no end is told, else as `connected` does.
     """
     link, _ = await connected(owner)
+    meta = owner.keys.meta
     try:
-        said = owner.owned_command(("HSET", owner.keys.meta, "owner", _who()))
-        owner.done(await link.call(*said))
-    except JournalFull:
-        return link  # an append will say so
+        with suppress(JournalFull):  # an append will say so
+            said = owner.owned_command(("HSET", meta, "owner", _who()))
+            owner.done(await link.call(*said))
+        asked = owner.owned_command(("HMGET", meta, "position", "checksum"))
+        position, checksum = map(text, listed(owner.done(await link.call(*asked))))
+        return link, (number(position), checksum)
     except BaseException:
         await link.drop()
         raise
-    return link
 
 
 async def take(owner: Owner, link: Link, server: Server, new: Sequence[Word]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from usher.queue.journal import redis_rows as rows
-from usher.queue.journal.contract import JournalUnavailable, StoredBatch
+from usher.queue.journal.contract import JournalError, JournalUnavailable, StoredBatch
 from usher.queue.journal.redis_link import Link
 from usher.queue.journal.redis_place import Place
 from usher.queue.journal.redis_rows import Command, Head
@@ -25,6 +25,7 @@ class Reader:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._link: Link | None = None
+        self._was_let_in = False
         self._turn = asyncio.Lock()
         self._asking: set[asyncio.Task[list[object]]] = set()
 
@@ -77,9 +78,20 @@ class Reader:
 
     async def _exchange(self, commands: Sequence[Command]) -> list[object]:
         if self._link is None:
-            self._link = await Link.connect(self._place, f"usher-reader:{self._place.pool}")
+            self._link = await self._connected()
         await self._link.send(commands)
         return [await self._link.receive() for _ in commands]
+
+    async def _connected(self) -> Link:
+        """Return a new link. Who was let in once is refused for a time only: JournalUnavailable."""
+        try:
+            link = await Link.connect(self._place, f"usher-reader:{self._place.pool}")
+        except JournalError as error:
+            if self._was_let_in and type(error) is JournalError:  # a password was changed, say
+                raise JournalUnavailable(str(error)) from None
+            raise
+        self._was_let_in = True
+        return link
 
     async def _drop(self) -> None:
         link, self._link = self._link, None

@@ -18,6 +18,7 @@ from typing import Any, Final
 from usher.queue.journal.contract import (
     Batch,
     JournalBroken,
+    JournalCorrupt,
     JournalError,
     JournalFull,
     JournalTaken,
@@ -96,6 +97,14 @@ class Writer:
             self._task.cancel()
             await asyncio.wait([self._task])
             await self._drop_link()
+            self._fail_queued()
+
+    def _fail_queued(self) -> None:
+        nothing_known = JournalUnavailable(f"{self._owner.place}: closed before it answered")
+        for job in self._jobs:
+            if job is not None:
+                _fail(job.future, self.refusal or nothing_known)
+        self._jobs.clear()
 
     # --- the task --------------------------------------------------------------------------
 
@@ -157,13 +166,16 @@ class Writer:
         """Settle all; what got no reply is sent a second time over a new connection."""
         waiting = self._prepared(group)
         failure: JournalError | None = None
+        lost: JournalUnavailable | None = None
         for _ in range(2):
             try:
                 failure = await self._exchange(waiting)
                 break
             except JournalUnavailable as error:
                 await self._drop_link()
-                failure = error
+                failure = lost = error
+        if lost is not None and isinstance(failure, JournalFull):
+            failure = lost  # what was sent first may have been written, or still arrive
         if isinstance(failure, JournalUnavailable):
             self._tell_away(failure)
         elif not isinstance(failure, JournalFull | None):
@@ -266,16 +278,22 @@ class Writer:
     # --- the connection --------------------------------------------------------------------
 
     async def _linked(self) -> Link:
-        """Return the link, a new one if there is none. Raises JournalUnavailable."""
+        """Return the link, a new one if there is none. Raises JournalUnavailable.
+
+        A new one leads to a Redis that has all that was acknowledged, else JournalBroken is raised.
+        """
         if self.refusal is not None:
             raise self.refusal.with_traceback(None)
         if self._link is None:
             try:
-                self._link = await connected_again(self._owner)
-            except (JournalUnavailable, JournalTaken, JournalBroken):
+                self._link, end = await connected_again(self._owner)
+            except (JournalUnavailable, JournalTaken, JournalBroken, JournalCorrupt):
                 raise
             except JournalError as error:  # a password or a permission that was changed, say
                 raise JournalUnavailable(str(error)) from None
+            # Beyond the head there may be an append whose reply was lost.
+            if end[0] <= self.head[0] and end != self.head:
+                raise self._lost_its_end(end[0])
         if self._away:
             self._away = False
             self._tell(None)

@@ -89,15 +89,19 @@ class BranchDesk(Desk):
 
     async def recall(self) -> Ticket:
         """Calls the called ticket once more."""
+        here = self._here()
         return await self._kept(
-            self.usher.recall_ticket(*self._here(), session=self.session.number)
+            here[2], self.usher.recall_ticket(*here, session=self.session.number)
         )
 
     async def start(self, ticket: Ticket | str | None = None) -> Ticket:
         """A fact: the visitor is here; with `ticket` one who came without being called here."""
         ticket_id = self._here()[2] if ticket is None else id_of(ticket)
         return await self._kept(
-            self.usher.start_serving(self.branch, self.name, ticket_id, session=self.session.number)
+            ticket_id,
+            self.usher.start_serving(
+                self.branch, self.name, ticket_id, session=self.session.number
+            ),
         )
 
     async def finish(
@@ -185,18 +189,22 @@ class BranchDesk(Desk):
             raise WrongState(f"no ticket was called to desk {self.branch}/{self.name}", "NO_TICKET")
         return self.branch, self.name, self.ticket.ticket_id
 
-    async def _kept(self, call: Awaitable[Ticket]) -> Ticket:
-        """Returns the ticket after a call that leaves it at the desk."""
+    async def _kept(self, ticket_id: str, call: Awaitable[Ticket]) -> Ticket:
+        """Returns the ticket after a call that leaves it at the desk.
+
+        Refused, only that ticket may be forgotten: the desk's own one is perhaps another.
+        """
         try:
             self.ticket = await call
         except UsherError as error:
-            self._forget_if_gone(error)
+            if self.ticket is not None and self.ticket.ticket_id == ticket_id:
+                self._forget_if_gone(error)
             raise
         return self.ticket
 
     async def _done(self, call: Awaitable[Ticket]) -> Ticket:
         """Returns the ticket after a call by which the desk is done with it."""
-        ticket = await self._kept(call)
+        ticket = await self._kept(self._here()[2], call)
         self.ticket = None
         return ticket
 

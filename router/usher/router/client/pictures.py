@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from usher.router.client.errors import Unavailable
+from usher.router.client.errors import Exhausted, Unavailable
 from usher.router.client.walk_in_results import BoardRow, BoardStep, DeskStep, Ticket
 
 STALE_AFTER_S: Final = 12.0
@@ -134,7 +134,7 @@ async def pictures(
 ) -> AsyncGenerator[Shown, None]:
     """Yields the picture after each change, and again while nothing is heard, with its age.
 
-    Raises UsherError; Unavailable only as long as there was no picture yet.
+    Raises UsherError; Unavailable and Exhausted only as long as there was no picture yet.
     """
     shown: Shown | None = None
     heard_s = time.monotonic()
@@ -150,10 +150,14 @@ async def pictures(
                     if fresh is not None and fresh is not shown:
                         shown = fresh
                         yield shown
-        except Unavailable:
+        except (Unavailable, Exhausted) as error:
             if shown is None:
                 raise
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(max(PAUSE_S, error.retry_after_s))
+            age_s = time.monotonic() - heard_s
+            if age_s >= stale_after_s:
+                shown = _aged(shown, age_s)
+                yield shown
 
 
 async def _steps_and_silence(

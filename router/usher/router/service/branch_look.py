@@ -5,6 +5,7 @@ it has to tell. It must not know messages, or who watches.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -250,8 +251,8 @@ def _able(
     desk, agent_id = pool.ledger.desks.get(desk_id), look.seats.get(desk_id)
     if desk is None or agent_id is None:
         return frozenset()
-    served_by = pool.matcher.lobby.served_by
-    return frozenset(which for which in classes if served_by(agent_id, desk, which))
+    served_by = partial(pool.matcher.lobby.served_by, pool.ledger, agent_id, desk)
+    return frozenset(which for which in classes if served_by(which))
 
 
 def _ended(ledger: Ledger, look: BranchLook, contact_ids: Collection[ContactId]) -> Tickets:

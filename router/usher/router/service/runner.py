@@ -159,15 +159,15 @@ class Runner:
     async def drain(self) -> None:
         """Takes nothing new, finishes all it has, writes a snapshot and stops."""
         self._draining = True
-        if not self._stopped:
-            self._note_idle()
-        await self._idle.wait()
+        self._note_idle()
         await self._snapshots.finish()
-        await self._idle.wait()
+        while not self._idle.is_set():
+            await self._idle.wait()
+            await self._snapshots.finish()
         await self._stop()
         if not self.failed.is_set():
             self._stopped = True
-            await self._snapshots.write(self.pool.position, self.pool.snapshot())
+            await self._snapshots.write_guarded(self.pool.position, self.pool.snapshot())
         self.feed.close()
 
     async def close(self) -> None:

@@ -48,7 +48,8 @@ STOP_GRACE_S: Final = 1.0
 WATCHDOG_S: Final = 5.0
 ANSWERS_S: Final = 0.2
 LINE_LOOK_S: Final = 0.05
-LINE_LOOKS: Final = 20
+LINE_LOOKS: Final = 100
+LINE_QUIET: Final = 4  # looks in a row without a newcomer: a busy machine hands over slowly
 
 GrpcServer = grpc.aio.Server
 
@@ -117,10 +118,12 @@ class Server:
 
     async def _answer_the_line(self) -> None:
         """Turns away who had called already: gRPC would cancel them without a word."""
+        quiet = 0
         for _ in range(LINE_LOOKS):
             seen = self._pools.turned_away
             await asyncio.sleep(LINE_LOOK_S)
-            if seen == self._pools.turned_away:
+            quiet = quiet + 1 if seen == self._pools.turned_away else 0
+            if quiet == LINE_QUIET:
                 return
 
 
@@ -295,9 +298,10 @@ async def serve(
         watchdog = _exit_after(settings.drain_ms / 1000 + WATCHDOG_S)
         warming.cancel()
         await server.drain()
+        failed = server.runner.failed.is_set()
     watchdog.cancel()
     logger().info("stopped")
-    return 0
+    return EXIT_FATAL if failed else 0
 
 
 async def _warm_up(server: Server) -> None:

@@ -48,7 +48,7 @@ class Snapshots:
         if self._taken is not None:
             position, snapshot = self._taken
             self._taken = None
-            self._task = asyncio.create_task(self._write_guarded(position, snapshot))
+            self._task = asyncio.create_task(self.write_guarded(position, snapshot))
 
     def drop(self) -> None:
         """Forgets what was taken: it was rolled back."""
@@ -68,6 +68,15 @@ class Snapshots:
         duration_ms = int((self._loop.time() - began_s) * 1000)
         logger().info("snapshot_written", position=position, duration_ms=duration_ms)
 
+    async def write_guarded(self, position: int, snapshot: PoolSnapshot) -> None:
+        """Does the same; any other error of the journal is the host's to know."""
+        try:
+            await self.write(position, snapshot)
+        except Exception as error:
+            self._on_error(error)
+        finally:
+            self._task = None
+
     async def finish(self) -> None:
         """Returns when nothing is under way."""
         if self._task is not None:
@@ -78,14 +87,6 @@ class Snapshots:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
-
-    async def _write_guarded(self, position: int, snapshot: PoolSnapshot) -> None:
-        try:
-            await self.write(position, snapshot)
-        except Exception as error:
-            self._on_error(error)
-        finally:
-            self._task = None
 
 
 async def _one_by_one(snapshot: PoolSnapshot) -> AsyncIterator[bytes]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from google.protobuf.message import Message
 
-from usher.queue.branches import BranchName, DeskId
+from usher.queue.branches import BranchName, DeskId, LineName
 from usher.queue.tickets import Ticket
 from usher.queue.values import NEVER_MS, ContactId
 from usher.router.branch_lookups import known_branch
@@ -60,13 +60,14 @@ class BoardView:
 
     def snapshot(self, look: BranchLook) -> list[bytes]:
         """See LookView."""
-        return self._all(look, [])
+        return self._all(look, [], {})
 
     def resumed(self, look: BranchLook, touched: Sequence[Ticket]) -> list[bytes]:
         """See LookView."""
-        rows = look.board.rows
+        rows, lines = look.board.rows, look.board.lines
         labels = dict.fromkeys(ticket.label for ticket in touched if ticket.label)
-        return self._all(look, [label for label in labels if label not in rows])
+        left = {ticket.line: 0 for ticket in touched if ticket.line not in lines}
+        return self._all(look, [label for label in labels if label not in rows], left)
 
     def changes(self, look: BranchLook) -> list[bytes]:
         """See LookView."""
@@ -78,9 +79,10 @@ class BoardView:
         """See LookView."""
         self._told = look.board
 
-    def _all(self, look: BranchLook, gone: list[str]) -> list[bytes]:
+    def _all(self, look: BranchLook, gone: list[str], left: dict[LineName, int]) -> list[bytes]:
         self._told = look.board
-        return _parts(list(look.board.rows.values()), gone, look.board.lines.items())
+        lines = {**look.board.lines, **left}
+        return _parts(list(look.board.rows.values()), gone, lines.items())
 
 
 _EMPTY: Final = Board({}, {})

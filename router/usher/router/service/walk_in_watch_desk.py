@@ -75,7 +75,10 @@ class DeskView:
 
     def resumed(self, look: BranchLook, touched: Sequence[Ticket]) -> list[bytes]:
         """See LookView."""
-        return self._all(look, [ticket.contact_id for ticket in touched])
+        # Whom the clerk may call changes without the ticket, with the clerk or the desk: what the
+        # watch held is somewhere in the branch, or was touched.
+        held = (*(ticket.contact_id for ticket in touched), *look.waiting, *look.at_desks)
+        return self._all(look, held)
 
     def changes(self, look: BranchLook) -> list[bytes]:
         """See LookView."""

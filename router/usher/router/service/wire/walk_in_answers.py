@@ -168,11 +168,9 @@ def _fill_hours(
     if branch.closed or days is None:
         return
     day = days.day_at(at_ms)
-    openings = day.openings if day is not None else ()
-    closes_ms = next((closes for opens, closes in openings if opens <= at_ms < closes), None)
-    opens_ms = days.opens_next_ms(at_ms)
-    if closes_ms is not None:
-        reply.open = True
+    reply.open = day is not None and day.is_open(at_ms)
+    closes_ms, opens_ms = days.closes_next_ms(at_ms), days.opens_next_ms(at_ms)
+    if reply.open and closes_ms is not None:
         fields.set_time(reply.close_time, closes_ms)
-    elif opens_ms is not None:
+    elif not reply.open and opens_ms is not None:
         fields.set_time(reply.open_time, opens_ms)
