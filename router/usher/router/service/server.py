@@ -13,7 +13,6 @@ import importlib
 import importlib.metadata
 import os
 import signal
-import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,7 +28,13 @@ from usher.queue.journal.memory import MemoryJournal
 from usher.queue.journal.redis_place import missing
 from usher.queue.rules import Policy, Roster
 from usher.router.lookups import NotConfigured
-from usher.router.service import agent_service, router_service, server_service, walk_in_service
+from usher.router.service import (
+    agent_service,
+    router_service,
+    server_service,
+    threads,
+    walk_in_service,
+)
 from usher.router.service.calendar_keeper import CalendarKeeper
 from usher.router.service.clock import Clock
 from usher.router.service.health import Health, add_reflection
@@ -57,9 +62,6 @@ WARM_UP_AFTER_S: Final = 2.0
 # Records make no cycles and are not tracked; what is imported and loaded is frozen. So collections
 # find little, and are rare: each holds every call up meanwhile.
 COLLECTED_AFTER: Final = (5_000, 20, 1_000)
-# So long may the loop keep the interpreter while the journal's writer, and with it every call of a
-# batch, waits for it; Python's default is 5 ms.
-HANDED_OVER_S: Final = 0.001
 OPTIONS: Final = (
     # A kilobyte above our own limit, so that ours, which says more, is met first.
     ("grpc.max_receive_message_length", BATCH_BYTES_MAX + 1024),
@@ -285,7 +287,7 @@ async def serve(
     async with starting(reflection=reflection) as server:
         gc.set_threshold(*COLLECTED_AFTER)
         gc.enable()
-        sys.setswitchinterval(HANDED_OVER_S)
+        threads.share()
         configure_logging(settings.log_format, settings.log_level)
         _tell(server, settings)
         if on_ready is not None:
