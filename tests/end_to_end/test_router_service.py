@@ -180,6 +180,22 @@ async def test_failures_re_queues_and_ends_are_told() -> None:
     assert (Outcome.CANCELLED, "chats") == (ended.outcome, ended.queue)
 
 
+async def test_the_failure_that_ends_a_contact_is_counted_too() -> None:
+    names = ("anna", "bob", "carl")
+    async with served(agents=roster(*names)) as usher, usher.client() as client:
+        for name in names:
+            await client.sign_in(name)
+        await client.enqueue("main", "voice", contact_id="c1")
+        for failures in (1, 2, 3):
+            reply = await usher.router.GetContact(pb.GetContactRequest(contact_id="c1"))
+            assert failures - 1 == reply.contact.failures
+            leg = reply.contact.legs[-1]
+            await client.accept(leg.agent_id, leg.leg_id)
+            await client.connect_failed("c1", reason="no_answer")
+        ended = (await usher.router.GetContact(pb.GetContactRequest(contact_id="c1"))).contact
+    assert (contact_pb2.OUTCOME_FAILED, 3) == (ended.outcome, ended.failures)
+
+
 async def test_what_is_known_of_a_contact_changes_field_by_field() -> None:
     async with served() as usher, usher.client() as client:
         await client.enqueue(

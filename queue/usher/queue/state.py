@@ -81,7 +81,8 @@ class Contact(Struct, array_like=True, gc=False):
     """One contact. `legs` holds the live legs and those that were once active.
 
     `sequence` numbers contacts by arrival in the pool. `waiting_since_ms` is NEVER_MS unless the
-    contact is waiting or joining; `waited_ms` is time waited before that.
+    contact is waiting or joining; `waited_ms` is time waited before that. `failures` counts failed
+    joinings after which it waited again.
     """
 
     contact_id: ContactId
@@ -112,6 +113,11 @@ class Contact(Struct, array_like=True, gc=False):
             if leg.owns:
                 return leg
         return None
+
+    @property
+    def failed_joinings(self) -> int:
+        """Returns how often joining has failed, the time that ended it included."""
+        return self.failures + (self.outcome is Outcome.FAILED or self.outcome is Outcome.NO_SHOW)
 
     @property
     def waits_unoffered(self) -> bool:

@@ -89,7 +89,7 @@ def fill_contact(view: contact_pb2.Contact, contact: Contact, private: bytes | N
     view.reason = contact.reason
     view.disposition = contact.disposition
     view.changed_position = contact.changed_position
-    view.failures = contact.failures
+    view.failures = contact.failed_joinings
     if contact.resolved is not None:
         view.resolved = contact.resolved
     if private:
