@@ -12,7 +12,9 @@ least disturbed ones count. The last line is one JSON object:
     enqueue_vs_echo         enqueue alone, agents with room for all: calls/s over echo's calls/s
     p99_vs_echo             open loop (Poisson arrivals) at 70% of each one's own capacity, the
                             highest such rate that leaves no growing queue: p99 less two sync p99,
-                            over echo's p99
+                            over echo's p99. The machine's own speed drifts: before each pair of
+                            rounds a second of echo's closed loop tells whether it has become
+                            slower than when the capacities were found, and both rates follow
     batch_contacts_vs_echo  EnqueueContacts of 100, all matched: contacts/s over echo's calls/s
 """
 
@@ -22,7 +24,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -44,7 +46,10 @@ PROBE_S = 3.0
 OVERLOADED_MS = 100.0  # a rate 4% above capacity is found out within a probe
 QUIET = 0.01  # most of the processors' time that may be taken from a round
 PAIRS_MOST = 3  # times the rounds that count
+SPEED_S = 1.0
 Figures = dict[str, float]
+Options = tuple[list[str], list[str]]
+"""What one round is asked for: of Usher, of the echo server."""
 
 
 class Server(MeasuredServer):
@@ -132,11 +137,12 @@ def alternating(
     echo: Server,
     rounds: int,
     scenario: tuple[str, str],
-    options: tuple[list[str], list[str]],
+    asked: Callable[[], Options],
 ) -> tuple[list[Figures], list[Figures]]:
     """Returns the figures of both over alternating rounds: of the pairs least disturbed."""
     pairs: list[tuple[Figures, Figures]] = []
     while len(_quiet(pairs)) < rounds and len(pairs) < PAIRS_MOST * rounds:
+        options = asked()
         bare = echo.round(scenario[1], *options[1])
         pairs.append((usher.round(scenario[0], *options[0]), bare))
     kept = sorted(pairs, key=_disturbance)[:rounds]
@@ -176,7 +182,7 @@ def measure(rounds: int, seconds: float, folder: Path) -> Figures:
         echo = stack.enter_context(echo_server())
         with usher_server(folder / "steady", units=1, busy=BUSY) as usher:
             both = (time_box, time_box)
-            ours, bare = alternating(usher, echo, rounds, ("steady", "steady"), both)
+            ours, bare = alternating(usher, echo, rounds, ("steady", "steady"), lambda: both)
             show("steady state", ours, bare)
             result["commands_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
             result["commands_per_s"] = mid(ours, "per_s")
@@ -185,6 +191,11 @@ def measure(rounds: int, seconds: float, folder: Path) -> Figures:
             with usher_server(folder / name, units=1000, busy=0) as usher:
                 scenario(usher, echo, rounds, time_box, result)
     return result
+
+
+def machine_speed(echo: Server) -> float:
+    """Returns what the echo server answers in a closed loop just now, calls a second."""
+    return echo.round("enqueue", "--seconds", str(SPEED_S))["per_s"]
 
 
 def open_capacity(server: Server, rate: float) -> float:
@@ -212,7 +223,7 @@ def _measure_enqueue(
     usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
 ) -> None:
     scenario = ("enqueue", "enqueue")
-    ours, bare = alternating(usher, echo, rounds, scenario, (time_box, time_box))
+    ours, bare = alternating(usher, echo, rounds, scenario, lambda: (time_box, time_box))
     show("enqueue", ours, bare)
     result["enqueue_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
     result["enqueue_per_s"] = mid(ours, "per_s")
@@ -224,13 +235,21 @@ def _measure_enqueue(
 def _measure_open(
     usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
 ) -> None:
-    capacities = [
-        open_capacity(server, 0.6 * result[name])
-        for server, name in ((usher, "enqueue_per_s"), (echo, "echo_per_s"))
-    ]
-    rates = [[*time_box, "--rate", str(0.7 * capacity)] for capacity in capacities]
+    capacities, speeds = [], []
+    for server, name in ((usher, "enqueue_per_s"), (echo, "echo_per_s")):
+        before = machine_speed(echo)
+        capacities.append(open_capacity(server, 0.6 * result[name]))
+        speeds.append((before + machine_speed(echo)) / 2)
+
+    def at_70_percent() -> Options:
+        speed = machine_speed(echo)  # a quicker machine only makes it easier for both
+        pairs = zip(capacities, speeds, strict=True)
+        rates = [0.7 * capacity * min(1.0, speed / then) for capacity, then in pairs]
+        first, second = ([*time_box, "--rate", str(rate)] for rate in rates)
+        return first, second
+
     scenario = ("enqueue", "enqueue")
-    ours, bare = alternating(usher, echo, rounds, scenario, (rates[0], rates[1]))
+    ours, bare = alternating(usher, echo, rounds, scenario, at_70_percent)
     sync_ms = mid(ours, "sync_p99_ms")
     show("enqueue, open loop at 70%", ours, bare)
     result["p99_vs_echo"] = (mid(ours, "p99_ms") - 2 * sync_ms) / mid(bare, "p99_ms")
@@ -244,7 +263,7 @@ def _measure_batch(
     usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
 ) -> None:
     options = ([*time_box, "--callers", "4"], time_box)
-    ours, bare = alternating(usher, echo, rounds, ("batch", "enqueue"), options)
+    ours, bare = alternating(usher, echo, rounds, ("batch", "enqueue"), lambda: options)
     show("batches of 100 (usher: contacts; echo: calls)", ours, bare)
     result["batch_contacts_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
     result["batch_contacts_per_s"] = mid(ours, "per_s")
