@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from itertools import count
 from typing import Any
 
@@ -47,9 +47,13 @@ class Seen:
         self.done: Counter[str] = Counter()
         self.gaps: list[str] = []
 
-    def delays_s(self) -> list[float]:
-        """Returns how long after a desk had asked each board showed the call."""
-        return [at_s - self.calls[call] for call, at_s in self.shown if call in self.calls]
+    def delays_s(self, beside: Callable[[float, float], bool] | None = None) -> list[float]:
+        """Returns how long after a desk had asked each board showed the call.
+
+        Those for which `beside(asked_s, shown_s)` holds are left out.
+        """
+        times = [(self.calls[call], at_s) for call, at_s in self.shown if call in self.calls]
+        return [at_s - from_s for from_s, at_s in times if not (beside and beside(from_s, at_s))]
 
 
 class People:

@@ -1,7 +1,9 @@
 """A busy hour at ten branches: 200 kiosks, 50 desks, 100 boards and a phone queue, one staff.
 
 Issue 3, "must show" 1. The hour is the pool's, at RATE times the wall's pace; without USHER_FULL
-its first tenth is run. Kiosks, desks, boards and callers speak to the real server over gRPC.
+its first tenth is run. Kiosks, desks, boards and callers speak to the real server over gRPC. How
+soon boards show a call is judged over the whole hour as it was; in the tenth, which other tests run
+beside, over the calls that no stall of the machine itself met.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ from tests.end_to_end import branch_world as world
 from tests.end_to_end.branch_checks import BranchJournal
 from tests.end_to_end.branch_people import People, Seen
 from tests.end_to_end.server_process import ServerProcess, machine_is_busy
+from tests.end_to_end.yardstick import Yardstick
 
 from usher.queue.tickets import TicketState, ticket_state
 from usher.queue.values import ContactId
@@ -27,6 +30,7 @@ pytestmark = pytest.mark.branch
 RATE = 30
 HOUR_S = 3600
 SHOWN_P95_S = 0.3
+JUDGED_LEAST = 100  # calls shown
 CHANNELS = 4
 
 Tell = Callable[[str], None]
@@ -36,10 +40,18 @@ Tell = Callable[[str], None]
 def test_a_busy_hour_keeps_every_promise_of_a_branch(
     tmp_path: Path, scaled: Callable[[int], int], tell: Tell
 ) -> None:
-    asyncio.run(_busy_hour(tmp_path, scaled(HOUR_S), tell))
+    pool_s = scaled(HOUR_S)
+    with Yardstick(tmp_path) as yardstick:
+        seen = asyncio.run(_busy_hour(tmp_path, pool_s, tell))
+    tell(f"the machine stalled for {yardstick.stalled_s():.1f} s in {len(yardstick.stalls)} times")
+    if pool_s == HOUR_S:
+        assert _p95(seen.delays_s()) <= SHOWN_P95_S
+    else:
+        delays_s = seen.delays_s(beside=yardstick.stalled_within)
+        assert len(delays_s) < JUDGED_LEAST or _p95(delays_s) <= SHOWN_P95_S or machine_is_busy()
 
 
-async def _busy_hour(folder: Path, pool_s: int, tell: Tell) -> None:
+async def _busy_hour(folder: Path, pool_s: int, tell: Tell) -> Seen:
     environment = {"USHER_CLOCK_RATE": str(RATE)}
     server = ServerProcess(folder, world.policy(), world.roster(), environment=environment)
     try:
@@ -66,7 +78,7 @@ async def _busy_hour(folder: Path, pool_s: int, tell: Tell) -> None:
     assert journal.pool.state_hash() == journal.snapshot_hash
     assert set(people.seen.tickets) == set(journal.issued)
     _check_enough_happened(people.seen, pool_s)
-    assert _p95(people.seen.delays_s()) <= SHOWN_P95_S or machine_is_busy()
+    return people.seen
 
 
 async def _not_there(channel: grpc.aio.Channel, seen: Seen) -> list[str]:
