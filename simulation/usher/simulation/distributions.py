@@ -312,7 +312,8 @@ class Hyperexponential(Distribution, frozen=True, tag="hyperexponential"):
 
     def draw(self, random: Generator, size: int) -> Floats:
         averages = random.choice(np.array(self.averages), size, p=np.array(self.shares))
-        return random.exponential(1.0, size) * averages
+        drawn: Floats = random.exponential(1.0, size) * averages
+        return drawn
 
 
 class Empirical(Distribution, frozen=True, tag="empirical"):
