@@ -102,6 +102,8 @@ class Matcher:
         index = self._agents.ready() if self._changed else self._with_room(self._freed)
         if not index.size:
             return []
+        if index.size == 1 and not self._changed and self._has_room_for_one(index.item()):
+            return self._column(index.item(), at_ms)
         rows = self._candidates()
         if not rows.size:
             return []
@@ -283,6 +285,17 @@ class Matcher:
         order = kinds.orders[kinds.stage[self._waiting.kind[row]]]
         found = Found.FCFS if order is Order.FCFS else Found.ROW
         return [self._pair(row, index, score, found)]
+
+    def _has_room_for_one(self, index: int) -> bool:
+        """Returns whether the agent has room for one contact at most, and few wait."""
+        agents = self._agents
+        one = agents.free.item(index) < 2 * agents.least_price
+        return one and len(self._waiting) <= single.PAIRS_MAX
+
+    def _column(self, index: int, at_ms: int) -> list[Pair]:
+        """Returns the pair of the only agent, if there is one."""
+        best = single.best_contact(self._agents, self._kinds, self._waiting, index, at_ms)
+        return [] if best is None else [self._pair(best[0], index, best[1], best[2])]
 
     def _pair(self, row: int, index: int, score: int, found: Found) -> Pair:
         contact = self._waiting.contacts[row]

@@ -1,13 +1,15 @@
-"""One contact against a few agents, without arrays: for so few pairs that array calls cost more.
+"""One contact against a few agents, a few contacts against one agent with room for one: no arrays.
 
-Equal to the row path of `stages` in every score and choice (a test compares them). Reads the same
-columns, changes nothing, knows nothing beyond them.
+For so few pairs array calls cost more. Equal to `stages` in every score and choice (a test compares
+them). Reads the same columns, changes nothing, knows nothing beyond them.
 """
 
 from collections.abc import Iterable
 
+from usher.queue.rules import Order
 from usher.queue.state import Contact
-from usher.queue.values import TERM_MAX
+from usher.queue.values import TERM_MAX, Found
+from usher.queue.waiting import Waiting
 from usher.router.agents import Agents
 from usher.router.kinds import Kinds
 from usher.router.scoring import IDLE_STEP_MS, urgency_of_one
@@ -45,6 +47,40 @@ def best_agent(
         if best is None or (-score, since) < best[:2]:
             best = -score, since, index
     return None if best is None else (best[2], -best[0])
+
+
+def best_contact(
+    agents: Agents, kinds: Kinds, waiting: Waiting, index: int, at_ms: int
+) -> tuple[int, int, Found] | None:
+    """Returns (row, score, found) of the contact that the agent is offered; None if there is none.
+
+    The agent must have room for one contact only, whichever it is.
+    """
+    best: tuple[tuple[int, ...], int, int] | None = None
+    alone = True
+    for row, contact in enumerate(waiting.contacts):
+        fitting = best_agent(agents, kinds, contact, (index,), at_ms)
+        if fitting is None:
+            continue
+        kind, order_ms = waiting.kind.item(row), contact.order_ms
+        stage = kinds.stage.item(kind)
+        score = fitting[1] + urgency(kinds, contact, waiting.need.item(row), at_ms)
+        if kinds.orders[stage] is Order.FCFS:
+            key = (stage, order_ms - kinds.head_ms.item(kind), contact.sequence)
+        else:
+            key = (stage, -score, order_ms, contact.sequence)
+        if best is not None and best[0][0] == stage:
+            alone = False
+        if best is None or key < best[0]:
+            if best is not None and stage < best[0][0]:
+                alone = True
+            best = key, row, score
+    if best is None:
+        return None
+    key, row, score = best
+    if kinds.orders[key[0]] is Order.FCFS:
+        return row, score, Found.FCFS
+    return row, score, Found.ROW if alone else Found.COLUMN
 
 
 def urgency(kinds: Kinds, contact: Contact, needs: int, at_ms: int) -> int:
