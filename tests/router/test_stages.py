@@ -15,6 +15,7 @@ from tests.router.match_kit import (
 )
 from tests.router.matching_worlds import (
     AT_MS,
+    CHANNELS,
     random_agents,
     random_contacts,
     random_policy,
@@ -25,6 +26,7 @@ from tests.router.scalar_twin import Twin
 from usher.queue import rules as r
 from usher.queue import values as v
 from usher.queue.state import copied
+from usher.router.matching import Pair
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -92,6 +94,27 @@ def test_few_agents_without_arrays_give_the_pair_that_columns_give(
     few = loaded(world).pairs(AT_MS)
     monkeypatch.setattr("usher.router.single.PAIRS_MAX", 0)
     assert few == loaded(world).pairs(AT_MS)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_freed_agent_gets_without_arrays_the_contact_that_columns_give(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(seed)
+    policy = random_policy(random)
+    roster = random_roster(random, 4, units=random.choice((1, 2)))
+    contacts = random_contacts(random, policy, roster, random.choice((2, 5, 16)), CHANNELS)
+    freed = ready("a1", idle_since_ms=AT_MS - 4000)
+
+    def pairs() -> list[Pair]:
+        matcher = loaded((policy, roster, contacts, {}))
+        matcher.settle()
+        matcher.note((), [freed])
+        return matcher.pairs(AT_MS)
+
+    few = pairs()
+    monkeypatch.setattr("usher.router.single.PAIRS_MAX", 0)
+    assert few == pairs()
 
 
 def _fields(struct: r.QueueRules) -> dict[str, object]:
