@@ -102,7 +102,9 @@ def test_a_freed_agent_gets_without_arrays_the_contact_that_columns_give(
 ) -> None:
     random = Random(seed)
     policy = random_policy(random)
-    roster = random_roster(random, 4, units=random.choice((1, 2)))
+    one = r.Capacity(units=1, channels=dict.fromkeys(CHANNELS, r.ChannelCapacity()))
+    profiles = random_roster(random, 4).agents
+    roster = r.Roster(version="r", agents=tuple(_with(each, capacity=one) for each in profiles))
     contacts = random_contacts(random, policy, roster, random.choice((2, 5, 16)), CHANNELS)
     freed = ready("a1", idle_since_ms=AT_MS - 4000)
 
@@ -115,6 +117,11 @@ def test_a_freed_agent_gets_without_arrays_the_contact_that_columns_give(
     few = pairs()
     monkeypatch.setattr("usher.router.single.PAIRS_MAX", 0)
     assert few == pairs()
+
+
+def _with(profile: r.AgentProfile, **changes: object) -> r.AgentProfile:
+    fields = {name: getattr(profile, name) for name in profile.__struct_fields__}
+    return r.AgentProfile(**{**fields, **changes})
 
 
 def _fields(struct: r.QueueRules) -> dict[str, object]:
