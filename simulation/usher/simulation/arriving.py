@@ -1,0 +1,59 @@
+"""When contacts of one type come: an endless or ended row of moments in whole ms.
+
+Taken one interval at a time, so that a run of any length needs the memory of one. It must not know
+what comes.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+
+import numpy as np
+from numpy.random import Generator
+
+from usher.simulation.distributions import AnyDistribution
+from usher.simulation.scenario import Arrivals, Curve, Gaps, Listed, Poisson
+from usher.simulation.streams import BLOCK, MS_PER_S
+
+MS_PER_MIN = 60_000
+MS_PER_HOUR = 3_600_000
+
+
+def arrival_times(arrivals: Arrivals, from_ms: int, generator: Generator) -> Iterator[int]:
+    """Returns the moments, ascending, none before `from_ms`."""
+    match arrivals:
+        case Poisson():
+            return _gaps_ms(from_ms, MS_PER_HOUR / arrivals.per_hour, generator)
+        case Gaps():
+            return _renewals(from_ms, arrivals.gap, generator)
+        case Listed():
+            moments = (round(at_s * MS_PER_S) for at_s in arrivals.at_s)
+            return (at_ms for at_ms in moments if at_ms >= from_ms)
+        case Curve():
+            return (at_ms for at_ms in _of_curve(arrivals, generator) if at_ms >= from_ms)
+
+
+def _gaps_ms(from_ms: int, mean_ms: float, generator: Generator) -> Iterator[int]:
+    at_ms = float(from_ms)
+    while True:
+        moments = at_ms + np.cumsum(generator.exponential(mean_ms, BLOCK))
+        at_ms = float(moments[-1])
+        yield from np.rint(moments).astype(np.int64).tolist()
+
+
+def _renewals(from_ms: int, gap: AnyDistribution, generator: Generator) -> Iterator[int]:
+    at_ms = float(from_ms)
+    while True:
+        moments = at_ms + np.cumsum(gap.draw(generator, BLOCK) * MS_PER_S)
+        at_ms = float(moments[-1])
+        yield from np.rint(moments).astype(np.int64).tolist()
+
+
+def _of_curve(curve: Curve, generator: Generator) -> Iterator[int]:
+    """Within an interval the number is Poisson and the moments are uniform: a Poisson process."""
+    factor = 1.0 if curve.day_factor is None else float(curve.day_factor.draw(generator, 1)[0])
+    every_ms = curve.every_min * MS_PER_MIN
+    starts_ms = count(curve.starts_min * MS_PER_MIN, every_ms)
+    for expected, start_ms in zip(curve.counts, starts_ms, strict=False):
+        number = int(generator.poisson(expected * factor))
+        moments = np.sort(generator.integers(start_ms, start_ms + every_ms, number))
+        yield from moments.tolist()

@@ -1,0 +1,70 @@
+"""Virtual time around the router's pool: acts in order, then what is due, then the match.
+
+As the service's runner does it, so that no second order of things exists. People react to events;
+a reaction gives no command itself, it puts an act on the agenda. It must not know who the people
+are.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from usher.queue import commands as c
+from usher.queue.event import Event
+from usher.queue.events import AnyEvent
+from usher.queue.values import SYSTEM
+from usher.router.pool import Pool
+from usher.simulation.agenda import Agenda
+
+_MATCH: Final = c.MatchContacts(SYSTEM)
+_EXPIRE: Final = c.ExpireDeadlines(SYSTEM)
+_FORGET_EVERY = 256
+
+Happened = TypeVar("Happened", bound=Event)
+
+
+class Engine:
+    """The pool, the agenda and the present moment (ms of the run's clock)."""
+
+    def __init__(self) -> None:
+        self.pool = Pool()
+        self.agenda = Agenda()
+        self.now_ms = 0
+        self._reactions: dict[type, Callable[..., None]] = {}
+        self._steps = 0
+
+    def on(self, kind: type[Happened], react: Callable[[Happened], None]) -> None:
+        """What people do about an event of this kind; one reaction for each kind."""
+        self._reactions[kind] = react
+
+    def do(self, command: c.AnyCommand) -> tuple[AnyEvent, ...]:
+        """Gives the pool a command and lets people react; raises Refused, then nothing is done."""
+        events = self.pool.execute(command, self.now_ms)
+        if events:
+            self.pool.apply(events, self.now_ms)
+            for event in events:
+                reaction = self._reactions.get(type(event))
+                if reaction is not None:
+                    reaction(event)
+        return events
+
+    def later(self, after_ms: int, act: Callable[[], None]) -> None:
+        """Puts an act on the agenda, so long from now."""
+        self.agenda.put(self.now_ms + after_ms, act)
+
+    def step(self) -> bool:
+        """Takes the next act, or what is due before it; returns False if nothing is to come."""
+        at_ms, due_ms = self.agenda.next_ms(), self.pool.next_deadline()
+        if due_ms is not None and (at_ms is None or due_ms < at_ms):
+            self.now_ms = max(self.now_ms, due_ms)
+            self.do(_EXPIRE)
+        elif at_ms is not None:
+            self.now_ms = at_ms
+            self.agenda.take()()
+        else:
+            return False
+        if self.pool.needs_match:
+            self.do(_MATCH)
+        self._steps += 1
+        if self._steps % _FORGET_EVERY == 0:
+            self.pool.take_changes()  # kept for watches, of which a run has none
+        return True

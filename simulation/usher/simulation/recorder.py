@@ -1,0 +1,121 @@
+"""Writes down what happens in a run and hands it on as batches.
+
+It must not know the pool; the world tells it what it has seen.
+"""
+
+from usher.queue.measures import Outcome
+from usher.simulation.customers import Customer, Kind
+from usher.simulation.rows import Batch, TypeTotals, contact_rows, leg_rows, presence_segments
+from usher.simulation.staff import Worker
+
+_ABSENT = -1
+
+
+class Recorder:
+    """Rows and sums since the last cut."""
+
+    def __init__(self, kinds: list[Kind], workers: list[Worker]) -> None:
+        self._kinds = kinds
+        self._workers = workers
+        self._contacts: list[tuple[int, ...]] = []
+        self._legs: list[tuple[int, ...]] = []
+        self._presence: list[tuple[int, ...]] = []
+        self._from_ms = 0
+        self._busy = 0
+        self._busy_ms = 0
+        self._busy_since_ms = 0
+        self._wrapping = 0
+        self._wrapping_ms = 0
+        self._wrapping_since_ms = 0
+        self._before = [(0, 0, 0) for _ in kinds]
+
+    @property
+    def ended(self) -> int:
+        """Returns how many contacts have ended since the last cut."""
+        return len(self._contacts)
+
+    def contact(self, customer: Customer, outcome: Outcome, at_ms: int) -> None:
+        """Writes a contact down that has ended at this moment (OPEN = it has not)."""
+        kind = customer.kind
+        ended_ms = -1 if outcome is Outcome.OPEN else at_ms
+        kind.ended += outcome is not Outcome.OPEN
+        self._contacts.append(
+            (
+                kind.index,
+                customer.arrived_ms,
+                customer.answered_ms,
+                ended_ms,
+                outcome,
+                customer.served_by,
+                customer.attempt,
+            )
+        )
+
+    def served(self, worker: Worker, at_ms: int) -> None:
+        """An agent is with a customer from now on."""
+        worker.live += 1
+        if worker.live == 1:
+            self._count_busy(at_ms, 1)
+
+    def wrapping(self, at_ms: int, change: int) -> None:
+        """So many more legs wrap up from now on."""
+        self._wrapping_ms += self._wrapping * (at_ms - self._wrapping_since_ms)
+        self._wrapping_since_ms = at_ms
+        self._wrapping += change
+
+    def leg(self, worker: Worker, customer: Customer, talked_ms: int, at_ms: int) -> None:
+        """Writes a leg down that is done at this moment."""
+        worker.live -= 1
+        if worker.live == 0:
+            self._count_busy(at_ms, -1)
+        kind = customer.kind
+        self._legs.append(
+            (worker.index, kind.index, customer.talk_from_ms, talked_ms, at_ms, customer.price)
+        )
+
+    def presence(self, worker: Worker, kind: int, at_ms: int) -> None:
+        """The worker's presence is of this kind from now on, a `PresenceKind`; -1 = offline."""
+        if worker.presence_kind != _ABSENT and at_ms > worker.present_since_ms:
+            since_ms = worker.present_since_ms
+            self._presence.append((worker.index, since_ms, at_ms, worker.presence_kind))
+        worker.presence_kind, worker.present_since_ms = kind, at_ms
+
+    def cut(self, at_ms: int) -> Batch:
+        """Returns all since the last cut and begins anew."""
+        self._count_busy(at_ms, 0)
+        self.wrapping(at_ms, 0)
+        for worker in self._workers:
+            self.presence(worker, worker.presence_kind, at_ms)
+        batch = Batch(
+            from_ms=self._from_ms,
+            until_ms=at_ms,
+            contacts=contact_rows(self._contacts),
+            legs=leg_rows(self._legs),
+            presence=presence_segments(self._presence),
+            totals=tuple(self._totals(kind, at_ms) for kind in self._kinds),
+            busy_ms=self._busy_ms,
+            wrapping_ms=self._wrapping_ms,
+        )
+        self._contacts, self._legs, self._presence = [], [], []
+        self._from_ms, self._busy_ms, self._wrapping_ms = at_ms, 0, 0
+        return batch
+
+    def _count_busy(self, at_ms: int, change: int) -> None:
+        self._busy_ms += self._busy * (at_ms - self._busy_since_ms)
+        self._busy_since_ms = at_ms
+        self._busy += change
+
+    def _totals(self, kind: Kind, at_ms: int) -> TypeTotals:
+        kind.count(at_ms, 0, 0)
+        began, ended, inside = self._before[kind.index]
+        totals = TypeTotals(
+            arrived=kind.began - began,
+            ended=kind.ended - ended,
+            inside_from=inside,
+            inside_until=kind.inside,
+            waiting_ms=kind.waiting_ms,
+            inside_ms=kind.inside_ms,
+        )
+        self._before[kind.index] = (kind.began, kind.ended, kind.inside)
+        kind.waiting_ms = kind.inside_ms = 0
+        return totals

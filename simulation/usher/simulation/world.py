@@ -1,0 +1,312 @@
+"""The world of a run: virtual time, made-up people, and the router's own pool.
+
+    a customer comes, loses patience, an agent answers, finishes, a shift ends ...   (agenda)
+        -> command -> Pool.execute -> events -> Pool.apply -> what people do about it -> agenda
+
+No rule of routing stands here. The pool's time is the run's: ms since midnight of its day. The same
+scenario, policy, seed and replication give the same run.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
+
+import numpy as np
+import scipy
+
+from usher.queue import commands as c
+from usher.queue import events as e
+from usher.queue.errors import Refused
+from usher.queue.measures import Outcome
+from usher.queue.rules import Policy
+from usher.queue.values import SYSTEM, Actor, ActorKind, ContactId, LegId, LegState, QueueName
+from usher.simulation.arriving import MS_PER_MIN
+from usher.simulation.customers import Customer, Kind, enqueued
+from usher.simulation.duty import Duty
+from usher.simulation.engine import Engine
+from usher.simulation.pace import SharedWork
+from usher.simulation.recorder import Recorder
+from usher.simulation.rows import Batch
+from usher.simulation.scenario import Day, Scenario, Steady
+from usher.simulation.staff import Worker, hire, roster_of, turns
+from usher.simulation.streams import Streams
+
+PLATFORM: Final = Actor(ActorKind.PLATFORM, "simulation")
+
+
+class Unstable(Exception):
+    """More contacts wait than the scenario allows: the run would grow without end."""
+
+
+class World:
+    """One run of a scenario under a policy; `batches` is to be taken once."""
+
+    def __init__(self, scenario: Scenario, policy: Policy, streams: Streams) -> None:
+        self._scenario = scenario
+        self._policy = policy
+        self._streams = streams
+        self._engine = Engine()
+        named = enumerate(scenario.types.items())
+        self._kinds = [Kind(name, index, rules, streams) for index, (name, rules) in named]
+        self._workers = hire(scenario, streams)
+        self._recorder = Recorder(self._kinds, self._workers)
+        self._duty = Duty(self._engine, self._workers, self._recorder)
+        self._live: dict[ContactId, Customer] = {}
+        self._wrapping: dict[LegId, tuple[Customer, Worker, int]] = {}
+        self._shared: dict[tuple[int, str], SharedWork] = {}
+        self._last_wait_ms: dict[QueueName, int] = {}
+        self._arrivals: dict[str, Iterator[int]] = {}
+        day = scenario.horizon
+        self._opens_ms = day.opens_min * MS_PER_MIN if isinstance(day, Day) else 0
+        self._closes_ms = day.closes_min * MS_PER_MIN if isinstance(day, Day) else None
+        self._set_up()
+
+    def batches(self) -> Iterator[Batch]:
+        """Yields what the run leaves, as the horizon says; raises Unstable."""
+        horizon = self._scenario.horizon
+        match horizon:
+            case Day():
+                yield self._day(horizon)
+            case Steady():
+                yield from self._steady(horizon)
+
+    def _day(self, day: Day) -> Batch:
+        engine, closes_ms = self._engine, day.closes_min * MS_PER_MIN
+        last_ms = closes_ms + day.finish_ms
+        while self._live or self._wrapping or engine.now_ms < closes_ms:
+            if engine.now_ms > last_ms or not engine.step():
+                break
+        for customer in self._live.values():
+            self._recorder.contact(customer, Outcome.OPEN, engine.now_ms)
+        return self._recorder.cut(engine.now_ms)
+
+    def _steady(self, steady: Steady) -> Iterator[Batch]:
+        self._next_batch(steady.warm_up)
+        for _ in range(steady.batches):
+            yield self._next_batch(steady.batch)
+
+    def _next_batch(self, size: int) -> Batch:
+        while self._recorder.ended < size:
+            if not self._engine.step():
+                raise Unstable("nothing is left to happen before the run is at its end")
+        return self._recorder.cut(self._engine.now_ms)
+
+    def _set_up(self) -> None:
+        engine = self._engine
+        roster = roster_of(self._scenario, self._workers)
+        engine.do(c.OpenPool(SYSTEM, "simulation", np.__version__, scipy.__version__))
+        engine.do(c.SetPolicy(SYSTEM, self._policy))
+        engine.do(c.SetRoster(SYSTEM, roster))
+        engine.on(e.OfferMade, self._offered)
+        engine.on(e.OfferAccepted, self._accepted)
+        engine.on(e.ContactConnected, self._connected)
+        engine.on(e.ContactRequeued, self._requeued)
+        engine.on(e.ContactCompleted, self._completed)
+        engine.on(e.ContactAbandoned, self._abandoned)
+        engine.on(e.ContactFailed, self._ended_otherwise)
+        engine.on(e.ContactNoShow, self._ended_otherwise)
+        engine.on(e.ContactExpired, self._ended_otherwise)
+        engine.on(e.WrapUpFinished, self._wrapped_up)
+        self._duty.begin(turns(self._scenario, self._workers, self._streams))
+        for kind in self._kinds:
+            self._arrivals[kind.name] = kind.arrivals(self._opens_ms)
+            self._await_next(kind)
+
+    # customers come
+
+    def _await_next(self, kind: Kind) -> None:
+        at_ms = next(self._arrivals[kind.name], None)
+        if at_ms is not None and (self._closes_ms is None or at_ms < self._closes_ms):
+            self._engine.agenda.put(at_ms, partial(self._come, kind))
+
+    def _come(self, kind: Kind) -> None:
+        for _ in range(kind.batch()):
+            self._try(kind, 1)
+        self._await_next(kind)
+
+    def _try(self, kind: Kind, attempt: int) -> None:
+        now_ms = self._engine.now_ms
+        if self._closes_ms is not None and now_ms >= self._closes_ms:
+            return
+        customer = kind.customer(attempt, now_ms)
+        if self._balks(customer):
+            self._turned_away(customer)
+            return
+        try:
+            self._engine.do(c.EnqueueContact(PLATFORM, enqueued(customer)))
+        except Refused:
+            self._turned_away(customer)
+            return
+        self._live[customer.contact_id] = customer
+        kind.count(now_ms, 1, 1)
+        if kind.waiting > self._scenario.queue_most:
+            raise Unstable(f"more than {self._scenario.queue_most} contacts of {kind.name} wait")
+        self._be_patient(customer)
+
+    def _balks(self, customer: Customer) -> bool:
+        """An announced wait is that of the last one answered in the queue, while others wait."""
+        kind = customer.kind
+        if kind.balking is None:
+            return False
+        bearable_ms = kind.balking.next_ms()
+        return kind.waiting > 0 and self._last_wait_ms.get(kind.rules.queue, 0) > bearable_ms
+
+    def _turned_away(self, customer: Customer) -> None:
+        self._recorder.contact(customer, Outcome.OTHER, self._engine.now_ms)
+        self._come_again(customer)
+
+    def _come_again(self, customer: Customer) -> None:
+        after_ms = customer.kind.retrial.after_ms(customer.attempt)
+        if after_ms is not None:
+            again = partial(self._try, customer.kind, customer.attempt + 1)
+            self._engine.later(after_ms, again)
+
+    def _be_patient(self, customer: Customer) -> None:
+        if customer.patience_ms >= 0:
+            customer.patience_until_ms = self._engine.now_ms + customer.patience_ms
+            self._engine.later(customer.patience_ms, partial(self._lose_patience, customer))
+
+    def _lose_patience(self, customer: Customer) -> None:
+        if customer.waiting and self._engine.now_ms >= customer.patience_until_ms:
+            self._engine.do(c.AbandonContact(PLATFORM, customer.contact_id))
+
+    # agents answer
+
+    def _offered(self, event: e.OfferMade) -> None:
+        customer = self._live[event.contact_id]
+        worker = self._duty.workers[event.agent_id]
+        customer.leg_id, customer.worker, customer.price = event.leg_id, worker, event.price
+        rules = self._policy.channel_rules(customer.facts.channel)
+        if rules is None or not rules.automatic_accept:
+            after_ms = worker.answering.next_ms() if worker.answering else 0
+            self._engine.later(after_ms, partial(self._answer, customer, event.leg_id))
+
+    def _answer(self, customer: Customer, leg_id: LegId) -> None:
+        worker = customer.worker
+        if customer.waiting and customer.leg_id == leg_id and worker is not None:
+            try:
+                self._engine.do(c.AcceptOffer(PLATFORM, worker.agent_id, leg_id))
+            except Refused:
+                return  # the offer is gone: it came too late
+
+    def _accepted(self, event: e.OfferAccepted) -> None:
+        customer = self._live[event.contact_id]
+        if event.state is LegState.ACTIVE:
+            self._serve(customer)
+        else:
+            self._engine.later(0, partial(self._connect, customer))
+
+    def _connect(self, customer: Customer) -> None:
+        if customer.waiting:
+            self._engine.do(c.ConnectContact(PLATFORM, customer.contact_id))
+
+    def _connected(self, event: e.ContactConnected) -> None:
+        self._serve(self._live[event.contact_id])
+
+    def _requeued(self, event: e.ContactRequeued) -> None:
+        customer, now_ms = self._live[event.contact_id], self._engine.now_ms
+        self._leave_work(customer)
+        if not customer.waiting and customer.worker is not None:
+            self._recorder.leg(customer.worker, customer, now_ms, now_ms)
+            self._duty.done(customer.worker)
+            customer.kind.count(now_ms, 1, 0)
+        customer.waiting, customer.worker, customer.leg_id = True, None, LegId("")
+        self._be_patient(customer)
+
+    # they work
+
+    def _serve(self, customer: Customer) -> None:
+        worker, now_ms, kind = customer.worker, self._engine.now_ms, customer.kind
+        if worker is None:
+            raise ValueError(f"{customer.contact_id} is served by nobody")
+        customer.waiting = False
+        kind.count(now_ms, -1, 0)
+        customer.talk_from_ms = now_ms
+        if customer.answered_ms < 0:
+            customer.answered_ms, customer.served_by = now_ms, worker.index
+            self._last_wait_ms[kind.rules.queue] = now_ms - customer.arrived_ms
+        self._recorder.served(worker, now_ms)
+        work_ms = customer.handling_ms / worker.group.speed.get(kind.name, 1.0)
+        shared = self._shared_work(worker, customer)
+        if shared is not None:
+            shared.begin(customer, work_ms, self._finish)
+        else:
+            leg_id = customer.leg_id
+            self._engine.later(round(work_ms), partial(self._finish_leg, customer, leg_id))
+
+    def _shared_work(self, worker: Worker, customer: Customer) -> SharedWork | None:
+        channel = customer.facts.channel
+        paces = worker.group.slowdown.get(channel)
+        if paces is None:
+            return None
+        key = (worker.index, channel)
+        if key not in self._shared:
+            self._shared[key] = SharedWork(self._engine, paces)
+        return self._shared[key]
+
+    def _leave_work(self, customer: Customer) -> None:
+        if customer.worker is not None and not customer.waiting:
+            shared = self._shared_work(customer.worker, customer)
+            if shared is not None:
+                shared.end(customer)
+
+    def _finish_leg(self, customer: Customer, leg_id: LegId) -> None:
+        if customer.leg_id == leg_id and not customer.waiting and not customer.over:
+            self._finish(customer)
+
+    def _finish(self, customer: Customer) -> None:
+        kind, worker = customer.kind, customer.worker
+        resolved = None
+        if kind.rules.redial is not None and worker is not None:
+            resolved = kind.resolved.happens(worker.group.quality.get(kind.name, 1.0))
+        completed = c.CompleteContact(PLATFORM, customer.contact_id, "", resolved)
+        self._engine.do(completed)
+
+    def _completed(self, event: e.ContactCompleted) -> None:
+        customer = self._live[event.contact_id]
+        now_ms, worker = self._engine.now_ms, customer.worker
+        self._leave_work(customer)
+        self._over(customer, Outcome.COMPLETED)
+        if worker is not None and event.wrap_until_ms > now_ms:
+            self._wrapping[customer.leg_id] = (customer, worker, now_ms)
+            self._recorder.wrapping(now_ms, 1)
+            after_ms = customer.wrap_up_ms
+            self._engine.later(after_ms, partial(self._finish_wrap_up, customer.leg_id))
+        elif worker is not None:
+            self._recorder.leg(worker, customer, now_ms, now_ms)
+            self._duty.done(worker)
+        if event.resolved is False:
+            after = customer.kind.redial.after_ms(customer.attempt)
+            if after is not None:
+                again = partial(self._try, customer.kind, customer.attempt + 1)
+                self._engine.later(after, again)
+
+    def _finish_wrap_up(self, leg_id: LegId) -> None:
+        if leg_id in self._wrapping:
+            worker = self._wrapping[leg_id][1]
+            self._engine.do(c.FinishWrapUp(PLATFORM, worker.agent_id, leg_id))
+
+    def _wrapped_up(self, event: e.WrapUpFinished) -> None:
+        now_ms = self._engine.now_ms
+        customer, worker, talked_ms = self._wrapping.pop(event.leg_id)
+        self._recorder.wrapping(now_ms, -1)
+        self._recorder.leg(worker, customer, talked_ms, now_ms)
+        self._duty.done(worker)
+
+    # they go
+
+    def _abandoned(self, event: e.ContactAbandoned) -> None:
+        customer = self._live[event.contact_id]
+        self._over(customer, Outcome.ABANDONED)
+        self._come_again(customer)
+
+    def _ended_otherwise(self, event: e.ContactEnding) -> None:
+        self._over(self._live[event.contact_id], Outcome.OTHER)
+
+    def _over(self, customer: Customer, outcome: Outcome) -> None:
+        now_ms = self._engine.now_ms
+        del self._live[customer.contact_id]
+        customer.over = True
+        customer.kind.count(now_ms, -int(customer.waiting), -1)
+        customer.waiting = False
+        self._recorder.contact(customer, outcome, now_ms)
