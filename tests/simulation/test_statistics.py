@@ -49,8 +49,7 @@ def autoregressive(random: np.random.Generator, correlation: float, size: int) -
     """Returns a steady series of mean 0 and deviation 1 whose neighbours correlate like this."""
     shocks = random.normal(0.0, sqrt(1 - correlation**2), size)
     shocks[0] = random.normal()
-    series: Floats = signal.lfilter([1.0], [1.0, -correlation], shocks)
-    return series
+    return np.asarray(signal.lfilter([1.0], [1.0, -correlation], shocks), dtype=np.float64)
 
 
 def test_the_interval_of_a_mean_is_the_published_one() -> None:
@@ -180,7 +179,7 @@ def test_95_of_100_paired_intervals_of_two_ratios_hold_their_difference() -> Non
 
 def test_enough_looks_at_the_width_wanted_and_at_the_least_count() -> None:
     interval = Interval(-20.0, -22.0, -18.0, 0.95, 6)
-    assert enough(interval, half_width=2.0)
+    assert enough(interval, half_width=2.0, least=6)
     assert not enough(interval, half_width=1.99)
     assert enough(interval, relative=0.1)
     assert not enough(interval, relative=0.099)
@@ -202,9 +201,10 @@ def test_as_many_replications_as_bring_the_half_width_and_no_more() -> None:
 
 
 def test_no_more_replications_are_needed_when_the_half_width_is_reached() -> None:
-    interval = mean_interval(LAW)
-    assert 10 == replications_needed(interval, half_width(interval))
-    assert 11 == replications_needed(interval, half_width(interval) * 0.9999)
+    for count in range(3, 25):
+        interval = mean_interval(np.arange(float(count)))
+        assert count == replications_needed(interval, half_width(interval))
+        assert count + 1 == replications_needed(interval, half_width(interval) * 0.9999)
     assert 7 == replications_needed(mean_interval([0.1] * 7), 1e-9)
     assert replications_needed(mean_interval([3.0]), 1.0) is None
 
@@ -336,7 +336,7 @@ def test_a_step_is_dropped_to_the_batch_and_a_level_run_is_kept_whole() -> None:
     assert 10 == warm_up_length([100.0] * 10 + [0.1] * 90)
     assert 15 == warm_up_length([100.0] * 11 + [0.1] * 89)
     assert 50 == warm_up_length([100.0] * 50 + [0.1] * 50)
-    assert 10 == warm_up_length([1e9] * 10 + [0.1, 0.2, 0.3, 0.2, 0.1] * 18)
+    assert 50 == warm_up_length([1e9] * 10 + [5.0] * 40 + ([0.1] * 5 + [0.3] * 5) * 18)
     assert 0 == warm_up_length([0.1] * 100)
 
 

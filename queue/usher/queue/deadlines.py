@@ -62,6 +62,8 @@ class Deadlines:
         self._contacts = contacts
         self._tickets = {} if tickets is None else tickets
         self._heap: list[Deadline] = []
+        self._retirements: list[Deadline] = []
+        """Apart from the others: whoever need not be prompt about them can ask for the rest."""
 
     def add_leg(self, leg: Leg) -> None:
         """Adds the end of a lease, of joining or of wrap-up."""
@@ -77,7 +79,7 @@ class Deadlines:
 
     def add_retirement(self, contact: Contact) -> None:
         """Adds the moment when an ended contact leaves the pool."""
-        heapq.heappush(self._heap, _of_retirement(contact))
+        heapq.heappush(self._retirements, _of_retirement(contact))
 
     def add_closing(self, ticket: Ticket) -> None:
         """Adds the moment when a ticket that is left ends."""
@@ -87,16 +89,30 @@ class Deadlines:
         """Adds whatever is due for this contact (after a restore, or when due times moved)."""
         for entry in _all_of(contact):
             heapq.heappush(self._heap, entry)
+        if contact.retire_ms != NEVER_MS:
+            heapq.heappush(self._retirements, _of_retirement(contact))
 
     def rebuild(self) -> None:
         """Takes what is due for all contacts, in place of what it holds."""
-        self._heap = [entry for contact in self._contacts.values() for entry in _all_of(contact)]
+        contacts = self._contacts.values()
+        self._heap = [entry for contact in contacts for entry in _all_of(contact)]
         self._heap += map(_of_closing, self._tickets.values())
+        self._retirements = [_of_retirement(c) for c in contacts if c.retire_ms != NEVER_MS]
         heapq.heapify(self._heap)
+        heapq.heapify(self._retirements)
 
     def next_ms(self) -> int | None:
         """Returns the next due time in ms, or None."""
-        heap = self._heap
+        first, second = self.next_change_ms(), self._next_of(self._retirements)
+        if first is None or second is None:
+            return second if first is None else first
+        return min(first, second)
+
+    def next_change_ms(self) -> int | None:
+        """Returns the next due time of anything but a retirement in ms, or None."""
+        return self._next_of(self._heap)
+
+    def _next_of(self, heap: list[Deadline]) -> int | None:
         while heap:
             if self._stands(heap[0]):
                 return heap[0].due_ms
@@ -105,8 +121,12 @@ class Deadlines:
 
     def due(self, at_ms: int, most: int) -> list[Deadline]:
         """Returns up to `most` deadlines due by `at_ms` in order of time; they stay in the heap."""
+        found = self._due_of(self._heap, at_ms, most)
+        retirements = self._due_of(self._retirements, at_ms, most)
+        return sorted(found + retirements)[:most] if retirements else found
+
+    def _due_of(self, heap: list[Deadline], at_ms: int, most: int) -> list[Deadline]:
         found: list[Deadline] = []
-        heap = self._heap
         while heap and heap[0].due_ms <= at_ms and len(found) < most:
             entry = heapq.heappop(heap)
             if self._stands(entry) and (not found or found[-1] != entry):
@@ -156,6 +176,7 @@ class DeferredDeadlines(Deadlines):
 
 
 def _all_of(contact: Contact) -> list[Deadline]:
+    """Returns all that is due of a contact but its retirement."""
     found: list[Deadline] = []
     for leg in contact.legs:
         if _leg_has_due(leg):
@@ -164,8 +185,6 @@ def _all_of(contact: Contact) -> list[Deadline]:
             found.append(_of_grace(leg))
     for agent_id, until_ms in contact.pauses.items():
         found.append(_of_pause(contact.contact_id, agent_id, until_ms))
-    if contact.retire_ms != NEVER_MS:
-        found.append(_of_retirement(contact))
     return found
 
 

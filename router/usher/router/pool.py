@@ -96,6 +96,10 @@ class Pool:
         """Returns when something happens by itself next, in ms; None = never."""
         return self.ledger.deadlines.next_ms()
 
+    def next_change(self) -> int | None:
+        """Returns the same, but for ended contacts that leave the pool: those nobody waits for."""
+        return self.ledger.deadlines.next_change_ms()
+
     @property
     def needs_match(self) -> bool:
         """Returns whether a match may find a pair that the last one could not."""

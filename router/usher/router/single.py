@@ -59,15 +59,17 @@ def best_contact(
     best: tuple[tuple[int, ...], int, int] | None = None
     alone = True
     for row, contact in enumerate(waiting.contacts):
+        kind, order_ms = waiting.kind.item(row), contact.order_ms
+        stage = kinds.stage.item(kind)
+        fcfs = kinds.orders[stage] is Order.FCFS
+        key: tuple[int, ...] = (stage, order_ms - kinds.head_ms.item(kind), contact.sequence)
+        if fcfs and best is not None and key > best[0]:
+            continue  # whatever it scores
         fitting = best_agent(agents, kinds, contact, (index,), at_ms)
         if fitting is None:
             continue
-        kind, order_ms = waiting.kind.item(row), contact.order_ms
-        stage = kinds.stage.item(kind)
         score = fitting[1] + urgency(kinds, contact, waiting.need.item(row), at_ms)
-        if kinds.orders[stage] is Order.FCFS:
-            key = (stage, order_ms - kinds.head_ms.item(kind), contact.sequence)
-        else:
+        if not fcfs:
             key = (stage, -score, order_ms, contact.sequence)
         if best is not None and best[0][0] == stage:
             alone = False

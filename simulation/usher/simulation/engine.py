@@ -53,7 +53,7 @@ class Engine:
 
     def step(self) -> bool:
         """Takes the next act, or what is due before it; returns False if nothing is to come."""
-        at_ms, due_ms = self.agenda.next_ms(), self.pool.next_deadline()
+        at_ms, due_ms = self.agenda.next_ms(), self.pool.next_change()
         if due_ms is not None and (at_ms is None or due_ms < at_ms):
             self.now_ms = max(self.now_ms, due_ms)
             self.do(_EXPIRE)
@@ -66,5 +66,12 @@ class Engine:
             self.do(_MATCH)
         self._steps += 1
         if self._steps % _FORGET_EVERY == 0:
-            self.pool.take_changes()  # kept for watches, of which a run has none
+            self._forget()
         return True
+
+    def _forget(self) -> None:
+        """Lets go of contacts that have ended, many at once: nobody asks for them."""
+        self.pool.take_changes()  # kept for watches, of which a run has none
+        due_ms = self.pool.next_deadline()
+        if due_ms is not None and due_ms <= self.now_ms:
+            self.do(_EXPIRE)

@@ -3,6 +3,8 @@
 It must not know the pool; the world tells it what it has seen.
 """
 
+from collections.abc import Iterable
+
 from usher.queue.measures import Outcome
 from usher.simulation.customers import Customer, Kind
 from usher.simulation.rows import Batch, TypeTotals, contact_rows, leg_rows, presence_segments
@@ -80,8 +82,8 @@ class Recorder:
             self._presence.append((worker.index, since_ms, at_ms, worker.presence_kind))
         worker.presence_kind, worker.present_since_ms = kind, at_ms
 
-    def cut(self, at_ms: int) -> Batch:
-        """Returns all since the last cut and begins anew."""
+    def cut(self, at_ms: int, inside: Iterable[Customer] = ()) -> Batch:
+        """Returns all since the last cut and begins anew; `inside` = those who stand in no row."""
         self._count_busy(at_ms, 0)
         self.wrapping(at_ms, 0)
         for worker in self._workers:
@@ -92,7 +94,7 @@ class Recorder:
             contacts=contact_rows(self._contacts),
             legs=leg_rows(self._legs),
             presence=presence_segments(self._presence),
-            totals=tuple(self._totals(kind, at_ms) for kind in self._kinds),
+            totals=self._totals(at_ms, inside),
             busy_ms=self._busy_ms,
             wrapping_ms=self._wrapping_ms,
         )
@@ -105,7 +107,13 @@ class Recorder:
         self._busy_since_ms = at_ms
         self._busy += change
 
-    def _totals(self, kind: Kind, at_ms: int) -> TypeTotals:
+    def _totals(self, at_ms: int, inside: Iterable[Customer]) -> tuple[TypeTotals, ...]:
+        left_ms = [0] * len(self._kinds)
+        for customer in inside:
+            left_ms[customer.kind.index] += at_ms - max(customer.arrived_ms, self._from_ms)
+        return tuple(self._total(kind, at_ms, left_ms[kind.index]) for kind in self._kinds)
+
+    def _total(self, kind: Kind, at_ms: int, left_ms: int) -> TypeTotals:
         kind.count(at_ms, 0, 0)
         began, ended, inside = self._before[kind.index]
         totals = TypeTotals(
@@ -115,6 +123,7 @@ class Recorder:
             inside_until=kind.inside,
             waiting_ms=kind.waiting_ms,
             inside_ms=kind.inside_ms,
+            left_inside_ms=left_ms,
         )
         self._before[kind.index] = (kind.began, kind.ended, kind.inside)
         kind.waiting_ms = kind.inside_ms = 0

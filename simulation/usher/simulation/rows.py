@@ -95,6 +95,8 @@ class TypeTotals(Struct, frozen=True, kw_only=True):
     """Integral of the number waiting."""
     inside_ms: int
     """Integral of the number waiting or served (wrap-up is not the customer's)."""
+    left_inside_ms: int
+    """Time inside, in this stretch, of those who are inside at its end and stand in no row."""
 
 
 class Batch(Struct, frozen=True, eq=False, kw_only=True):

@@ -26,7 +26,8 @@ Int64s = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 PATTERNS_MOST: Final = 100_000
-NODES_MOST: Final = 100_000
+GAP_MOST: Final = 0.001
+NODES_MOST: Final = 1_000
 _INFEASIBLE: Final = 2  # a status of `milp`
 
 
@@ -119,19 +120,21 @@ def cover(
     *,
     shortage_cost: float | None = None,
     agents_most: int | None = None,
+    gap_most: float = GAP_MOST,
     nodes_most: int = NODES_MOST,
 ) -> Cover:
-    """Returns the cheapest cover of the needs.
+    """Returns the cheapest cover of the needs, or one proven to be nearly as cheap.
 
     `shortage_cost` is the price of one agent missing for one interval; None: none may be missing.
-    `agents_most` limits all agents together. The same input gives the same result with the same
-    SciPy; among plans whose costs differ by less than 1e-6 the choice of its solver, HiGHS, stands.
-    The search ends after `nodes_most` nodes with the best plan so far (see `Cover.gap`): a limit of
-    work and not of time, so that it does not depend on the machine.
+    `agents_most` limits all agents together. The search ends once no plan can be cheaper by more
+    than the share `gap_most` (0: by more than 1e-6), or after `nodes_most` nodes of its tree with
+    the best plan so far; `Cover.gap` tells what is left. Both limit work and not time: the same
+    input gives the same result with the same SciPy, on a slow machine too. Among equally cheap
+    plans the choice of its solver, HiGHS, stands. Thousands of patterns may take minutes.
 
-    Raises ValueError for needs or patterns that make no sense; if they cannot be covered, naming
-    the first interval that no pattern, or no allowed number of agents, covers; and if the nodes do
-    not suffice for any plan.
+    Raises ValueError for needs, patterns or limits that make no sense; if the needs cannot be
+    covered, naming the first interval that no pattern, or no allowed number of agents, covers; and
+    if the nodes do not suffice for any plan.
     """
     wanted = _checked_needs(needs)
     _check_patterns(patterns, len(wanted))
@@ -139,12 +142,12 @@ def cover(
         raise ValueError(f"shortage_cost is to be positive, or None: {shortage_cost}")
     if agents_most is not None and agents_most < 0:
         raise ValueError(f"agents_most is to be at least 0, or None: {agents_most}")
-    if nodes_most < 1:
-        raise ValueError(f"nodes_most is to be at least 1, not {nodes_most}")
+    if nodes_most < 1 or not 0 <= gap_most < 1:
+        raise ValueError(f"nodes_most >= 1 and 0 <= gap_most < 1: {nodes_most=} {gap_most=}")
     program = _Program(wanted, patterns, shortage_cost, agents_most)
     if shortage_cost is None:
         program.check_each_interval()
-    counts, bound = program.solve(nodes_most)
+    counts, bound = program.solve(gap_most, nodes_most)
     on_duty = program.duties @ counts
     shortage = np.maximum(wanted - on_duty, 0)
     shift_cost = float(program.costs @ counts)
@@ -227,18 +230,17 @@ class _Program:
             f"interval {at} needs {self._needs[at]} agents, its patterns have at most {reached[at]}"
         )
 
-    def solve(self, nodes_most: int) -> tuple[Int64s, float]:
+    def solve(self, gap_most: float, nodes_most: int) -> tuple[Int64s, float]:
         """Returns the agents by pattern and the proven bound of the cost; raises ValueError."""
-        count, intervals = len(self.costs), len(self._needs)
-        missing_most = 0.0 if self._shortage_cost is None else inf
-        missing_cost = self._shortage_cost or 0.0
+        count = len(self.costs)
+        missing_most = self._needs if self._shortage_cost else np.zeros_like(self._needs)
+        costs = np.append(self.costs, np.full(len(self._needs), self._shortage_cost or 0.0))
         found = milp(
-            np.concatenate((self.costs, np.full(intervals, missing_cost))),
-            # What is missing is whole by itself once the agents are.
-            integrality=np.concatenate((np.ones(count), np.zeros(intervals))),
-            bounds=Bounds(0, np.concatenate((self._limits, np.full(intervals, missing_most)))),
+            costs,
+            integrality=np.ones_like(costs),
+            bounds=Bounds(0, np.append(self._limits, missing_most)),
             constraints=self._rows(),
-            options={"mip_rel_gap": 0.0, "node_limit": nodes_most},
+            options={"mip_rel_gap": gap_most, "node_limit": nodes_most},
         )
         if found.x is None and found.status == _INFEASIBLE:
             # Each interval alone can be met, so only the limit on all together is in the way.

@@ -201,10 +201,10 @@ def replications_needed(interval: Interval, half_width: float) -> int | None:
         return None if reached is None else interval.count
     deviation = reached * sqrt(interval.count) / _t(interval.count - 1, interval.confidence)
 
-    def do(count: int) -> bool:
+    def narrow(count: int) -> bool:
         return _t(count - 1, interval.confidence) * deviation / sqrt(count) <= half_width
 
-    needed = bisect_left(range(REPLICATIONS_MOST + 1), True, lo=interval.count, key=do)
+    needed = bisect_left(range(REPLICATIONS_MOST + 1), True, lo=interval.count, key=narrow)
     if needed > REPLICATIONS_MOST:
         raise ValueError(
             f"half_width {half_width} needs more than {REPLICATIONS_MOST} replications"
@@ -217,7 +217,7 @@ def prediction_interval(values: Figures, coverage: float = 0.9) -> Prediction:
 
     The bounds are values that occurred: the k-th smallest and the k-th largest of n, with
     k = floor((n + 1) * (1 - coverage) / 2). A further day falls between them with probability
-    1 - 2 k / (n + 1) whatever the law of a day, and more often if values repeat (Wilks 1941).
+    1 - 2 k / (n + 1) whatever the law of a day, more often if values repeat (Wilks 1941).
     These are the empirical quantiles at k / (n + 1) and 1 - k / (n + 1) of Hyndman and Fan 1996,
     definition 6, moved outwards to the next value instead of interpolated.
 

@@ -19,8 +19,18 @@ from usher.queue import events as e
 from usher.queue.errors import Refused
 from usher.queue.measures import Outcome
 from usher.queue.rules import Policy
-from usher.queue.values import SYSTEM, Actor, ActorKind, ContactId, LegId, LegState, QueueName
+from usher.queue.values import (
+    SYSTEM,
+    Actor,
+    ActorKind,
+    ContactId,
+    ContactState,
+    LegId,
+    LegState,
+    QueueName,
+)
 from usher.simulation.arriving import MS_PER_MIN
+from usher.simulation.checks import BrokenRun, check_batch
 from usher.simulation.customers import Customer, Kind, enqueued
 from usher.simulation.duty import Duty
 from usher.simulation.engine import Engine
@@ -39,7 +49,10 @@ class Unstable(Exception):
 
 
 class World:
-    """One run of a scenario under a policy; `batches` is to be taken once."""
+    """One run of a scenario under a policy; `batches` is to be taken once.
+
+    `workers`: all agents, in the order of the indexes that rows name them by.
+    """
 
     def __init__(self, scenario: Scenario, policy: Policy, streams: Streams) -> None:
         self._scenario = scenario
@@ -48,9 +61,9 @@ class World:
         self._engine = Engine()
         named = enumerate(scenario.types.items())
         self._kinds = [Kind(name, index, rules, streams) for index, (name, rules) in named]
-        self._workers = hire(scenario, streams)
-        self._recorder = Recorder(self._kinds, self._workers)
-        self._duty = Duty(self._engine, self._workers, self._recorder)
+        self.workers = hire(scenario, streams)
+        self._recorder = Recorder(self._kinds, self.workers)
+        self._duty = Duty(self._engine, self.workers, self._recorder)
         self._live: dict[ContactId, Customer] = {}
         self._wrapping: dict[LegId, tuple[Customer, Worker, int]] = {}
         self._shared: dict[tuple[int, str], SharedWork] = {}
@@ -78,7 +91,7 @@ class World:
                 break
         for customer in self._live.values():
             self._recorder.contact(customer, Outcome.OPEN, engine.now_ms)
-        return self._recorder.cut(engine.now_ms)
+        return self._checked(self._recorder.cut(engine.now_ms))
 
     def _steady(self, steady: Steady) -> Iterator[Batch]:
         self._next_batch(steady.warm_up)
@@ -89,11 +102,20 @@ class World:
         while self._recorder.ended < size:
             if not self._engine.step():
                 raise Unstable("nothing is left to happen before the run is at its end")
-        return self._recorder.cut(self._engine.now_ms)
+        return self._checked(self._recorder.cut(self._engine.now_ms, self._live.values()))
+
+    def _checked(self, batch: Batch) -> Batch:
+        """Returns the batch if its accounts and the pool's agree; raises BrokenRun."""
+        check_batch(batch)
+        contacts = self._engine.pool.ledger.contacts.values()
+        inside = sum(contact.state is not ContactState.ENDED for contact in contacts)
+        if inside != len(self._live):
+            raise BrokenRun(f"{len(self._live)} contacts are inside, {inside} in the pool")
+        return batch
 
     def _set_up(self) -> None:
         engine = self._engine
-        roster = roster_of(self._scenario, self._workers)
+        roster = roster_of(self._scenario, self.workers)
         engine.do(c.OpenPool(SYSTEM, "simulation", np.__version__, scipy.__version__))
         engine.do(c.SetPolicy(SYSTEM, self._policy))
         engine.do(c.SetRoster(SYSTEM, roster))
@@ -107,7 +129,7 @@ class World:
         engine.on(e.ContactNoShow, self._ended_otherwise)
         engine.on(e.ContactExpired, self._ended_otherwise)
         engine.on(e.WrapUpFinished, self._wrapped_up)
-        self._duty.begin(turns(self._scenario, self._workers, self._streams))
+        self._duty.begin(turns(self._scenario, self.workers, self._streams))
         for kind in self._kinds:
             self._arrivals[kind.name] = kind.arrivals(self._opens_ms)
             self._await_next(kind)

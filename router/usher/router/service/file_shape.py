@@ -1,19 +1,22 @@
-"""Reads the values of a policy or roster file by shape, and finds all that is wrong with it.
+"""Reads the values of a policy, roster or scenario file by shape, and finds all that is wrong.
 
-The shapes are taken from the structs of the queue floor, with the file's own forms on top: queues,
-agents and capacities are tables by name, an agent names its capacity, a duration `x_ms` or a time
-of day `x_min` may be written as text under `x`, hours are text by weekday or date. A table with
-something wrong in it is left out, the rest goes on to the checks across values. Knows no lines and
-opens no file.
+The shapes are taken from the structs, with the file's own forms on top: queues, agents and
+capacities are tables by name, an agent names its capacity, a duration `x_ms` or a time of day
+`x_min` may be written as text under `x`, hours are text by weekday or date. What comes in several
+kinds is told apart by a key of its table, as the structs' tags say. A table with something wrong
+in it is left out, the rest goes on to the checks across values. Knows no lines and opens no file.
 """
 
 import difflib
 import json
 import re
+import sys
 from collections.abc import Callable
 from enum import StrEnum
-from typing import cast
+from math import inf
+from typing import TypeAlias, cast
 
+import msgspec
 from msgspec import inspect
 from msgspec.structs import replace
 
@@ -39,7 +42,15 @@ NEVER = "never"
 
 _MAY_BE_NEVER = {"lost_grace"}
 
+SPANS = {"every_min"}
+"""Fields in minutes that are no time of day: a file may write them as a duration."""
+_IN_MS = DURATION_FORM, "milliseconds", 1
+_IN_MINUTES = 'whole minutes such as "30m" or "1h"', "minutes", 60_000
+
 _SHOWN_MAX = 60
+
+_Table: TypeAlias = dict[str, object]
+_Kinds: TypeAlias = dict[str, inspect.StructType]
 
 _FORMS = {
     OPENINGS_PATTERN: OPENINGS_FORM,
@@ -60,49 +71,52 @@ class ShapeReason(StrEnum):
     WRONG_TYPE = "WRONG_TYPE"
     OUT_OF_RANGE = "OUT_OF_RANGE"
     BAD_TEXT = "BAD_TEXT"
+    UNKNOWN_KIND = "UNKNOWN_KIND"
+    BAD_COMBINATION = "BAD_COMBINATION"
     UNKNOWN_CAPACITY = "UNKNOWN_CAPACITY"
     UNKNOWN_TIME_ZONE = "UNKNOWN_TIME_ZONE"
 
 
 def policy_shape() -> inspect.StructType:
     """Returns the shape of a policy file: queues are tables by name; services and branches."""
-    policy, queue = _struct(Policy), _struct(QueueRules)
+    policy, queue = struct_shape(Policy), struct_shape(QueueRules)
     names = inspect.StrType(pattern=CODE_PATTERN)
     channels = cast(inspect.DictType, _field(policy, "channels").type)
-    shape = _with_types(
+    shape = with_types(
         policy,
         queues=inspect.DictType(names, _without(queue, "name")),
         channels=inspect.DictType(names, channels.value_type),
     )
-    services = _tables("services", _struct(Service))
+    services = _tables("services", struct_shape(Service))
     return replace(shape, fields=(*shape.fields, services, _tables("branches", _branch_shape())))
 
 
 def roster_shape() -> inspect.StructType:
     """Returns the shape of a roster file: agents by id, capacities by name; desks."""
-    roster, agent = _struct(Roster), _struct(AgentProfile)
+    roster, agent = struct_shape(Roster), struct_shape(AgentProfile)
     names = inspect.StrType(pattern=CODE_PATTERN)
-    entry = _with_types(_without(agent, "id"), capacity=names)
-    shape = _with_types(roster, agents=inspect.DictType(_field(agent, "id").type, entry))
-    capacities = _optional("capacities", inspect.DictType(names, _struct(Capacity)))
-    desks = _tables("desks", _struct(Desk))
+    entry = with_types(_without(agent, "id"), capacity=names)
+    shape = with_types(roster, agents=inspect.DictType(_field(agent, "id").type, entry))
+    capacities = optional_field("capacities", inspect.DictType(names, struct_shape(Capacity)))
+    desks = _tables("desks", struct_shape(Desk))
     return replace(shape, fields=(*shape.fields, capacities, desks))
 
 
 def _branch_shape() -> inspect.StructType:
-    branch = _struct(Branch)
+    branch = struct_shape(Branch)
     openings = inspect.StrType(pattern=OPENINGS_PATTERN)
     hours = inspect.DictType(inspect.StrType(pattern=WEEKDAYS_PATTERN), openings)
     dates = inspect.DictType(inspect.StrType(pattern=DATE_PATTERN), openings)
-    shape = _with_types(_without(branch, "week"), dates=dates)
-    return replace(shape, fields=(*shape.fields, _optional("hours", hours)))
+    shape = with_types(_without(branch, "week"), dates=dates)
+    return replace(shape, fields=(*shape.fields, optional_field("hours", hours)))
 
 
 def _tables(name: str, row: inspect.StructType) -> inspect.Field:
-    return _optional(name, inspect.VarTupleType(row))
+    return optional_field(name, inspect.VarTupleType(row))
 
 
-def _optional(name: str, kind: inspect.Type) -> inspect.Field:
+def optional_field(name: str, kind: inspect.Type) -> inspect.Field:
+    """Returns a field of a file that its struct does not have."""
     return inspect.Field(name, name, kind, required=False)
 
 
@@ -125,10 +139,11 @@ class ShapeReader:
             case inspect.VarTupleType():
                 return self._read_list(value, shape, place)
             case inspect.UnionType():
-                (only,) = (one for one in shape.types if not isinstance(one, inspect.NoneType))
-                return self.read(value, only, place)
+                return self._read_either(value, shape, place)
             case inspect.IntType():
                 return self._read_int(value, shape, place)
+            case inspect.FloatType():
+                return self._read_float(value, shape, place)
             case inspect.StrType():
                 return self._read_text(value, shape, place)
             case inspect.EnumType():
@@ -139,37 +154,68 @@ class ShapeReader:
                 return self._expect(value, isinstance(value, bool), place, "true or false")
         raise NotImplementedError(f"{place}: no file form for {shape}")
 
-    def read_struct(
-        self, value: object, shape: inspect.StructType, place: Place
-    ) -> dict[str, object]:
+    def read_struct(self, value: object, shape: inspect.StructType, place: Place) -> _Table:
         """Returns the sound fields of a table by their names in the struct."""
         if not isinstance(value, dict):
             self._expect(value, False, place, "a table")
             return {}
+        before = len(self.findings)
+        result = self._read_fields(value, shape, place)
+        for field in shape.fields:
+            if field.required and field.name not in value and text_key(field.name) not in value:
+                message = f'expected the key "{field.name}": {_form(field.type)}'
+                self._add((*place, field.name), ShapeReason.MISSING_KEY, message)
+        if len(self.findings) == before and hasattr(shape.cls, "__post_init__"):
+            try:
+                msgspec.convert(result, shape.cls)
+            except msgspec.ValidationError as error:  # what the struct says of them together
+                pairs = ", ".join(f"{key} = {_cut(json.dumps(one))}" for key, one in result.items())
+                self._add(place, ShapeReason.BAD_COMBINATION, f"found {pairs}: {error}")
+        return result
+
+    def _read_fields(self, table: _Table, shape: inspect.StructType, place: Place) -> _Table:
         fields = {field.name: field for field in shape.fields}
-        short = {_text_key(name): name for name in fields if _text_key(name) != name}
-        result: dict[str, object] = {}
-        for key, one in value.items():
+        short = {text_key(name): name for name in fields if text_key(name) != name}
+        result: _Table = {}
+        for key, one in table.items():
             name = short.get(key, key)
-            if name not in fields:
+            if key == shape.tag_field:
+                result[key] = one
+            elif name not in fields:
                 self._unknown_key((*place, key), [*fields, *short])
-            elif key in short and name in value:
+            elif key in short and name in table:
                 message = f'found both "{key}" and "{name}", expected one of them'
                 self._add((*place, key), ShapeReason.KEY_GIVEN_TWICE, message)
             elif key in short:
-                read = self._read_duration if name.endswith("_ms") else self._read_time
-                result[name] = read(one, fields[name].type, (*place, key))
+                is_time = name.endswith("_min") and name not in SPANS
+                read = self._read_time if is_time else self._read_duration
+                result[name] = read(one, fields[name], (*place, key))
             else:
                 result[name] = self.read(one, fields[name].type, (*place, key))
-        for name, field in fields.items():
-            if field.required and name not in value and _text_key(name) not in value:
-                message = f'expected the key "{name}": {_form(field.type)}'
-                self._add((*place, name), ShapeReason.MISSING_KEY, message)
         return result
 
-    def _read_tables(
-        self, value: object, shape: inspect.DictType, place: Place
-    ) -> dict[str, object]:
+    def _read_either(self, value: object, shape: inspect.UnionType, place: Place) -> object:
+        """Reads what may be None, comes in several kinds, or is a name in place of a table."""
+        choices, kinds = choices_of(shape), _kinds(shape)
+        if kinds and isinstance(value, dict):
+            return self._read_kind(value, kinds, place)
+        for one in choices:
+            form = str if isinstance(one, inspect.StrType) else dict
+            if len(choices) == 1 or isinstance(value, form):
+                return self.read(value, one, place)
+        return self._expect(value, False, place, _form(shape))
+
+    def _read_kind(self, table: _Table, kinds: _Kinds, place: Place) -> object:
+        key = str(next(iter(kinds.values())).tag_field)
+        kind = table.get(key)
+        if isinstance(kind, str) and kind in kinds:
+            return self.read_struct(table, kinds[kind], place)
+        reason = ShapeReason.UNKNOWN_KIND if key in table else ShapeReason.MISSING_KEY
+        close = difflib.get_close_matches(str(kind), kinds, n=1)
+        hint = f'; did you mean "{close[0]}"?' if close else ""
+        return self._add_value((*place, key), reason, kind, " or ".join(map(_shown, kinds)) + hint)
+
+    def _read_tables(self, value: object, shape: inspect.DictType, place: Place) -> _Table:
         if not isinstance(value, dict):
             self._expect(value, False, place, "a table")
             return {}
@@ -186,6 +232,11 @@ class ShapeReader:
         if not isinstance(value, list):
             self._expect(value, False, place, "a list")
             return []
+        least, most = shape.min_length or 0, shape.max_length or len(value)
+        if not least <= len(value) <= most:
+            limit = f"at least {least}" if len(value) < least else f"at most {most}"
+            found = f"found {len(value)} entries, expected {limit}"
+            self._add(place, ShapeReason.OUT_OF_RANGE, found)
         return [self.read(one, shape.item_type, (*place, index)) for index, one in enumerate(value)]
 
     def _read_int(self, value: object, shape: inspect.IntType, place: Place) -> object:
@@ -193,25 +244,34 @@ class ShapeReader:
             expected = _form(shape)
             last = place[-1]
             if isinstance(value, str) and isinstance(last, str) and last.endswith("_ms"):
-                expected += f' (as text, "{value}", its key is "{_text_key(last)}")'
+                expected += f' (as text, "{value}", its key is "{text_key(last)}")'
             return self._expect(value, False, place, expected)
         least, most = _bounds(shape)
         if least <= value <= most:
             return value
         return self._add_value(place, ShapeReason.OUT_OF_RANGE, value, _form(shape))
 
-    def _read_duration(self, value: object, shape: inspect.Type, place: Place) -> object:
+    def _read_float(self, value: object, shape: inspect.FloatType, place: Place) -> object:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return self._expect(value, False, place, _form(shape))
+        # The first is false of nan too, and of a whole number that has too many digits.
+        if abs(value) <= sys.float_info.max and _is_within(float(value), shape):
+            return float(value)
+        return self._add_value(place, ShapeReason.OUT_OF_RANGE, value, _form(shape))
+
+    def _read_duration(self, value: object, field: inspect.Field, place: Place) -> object:
         if value == NEVER and place[-1] in _MAY_BE_NEVER:
             return None
+        form, unit, unit_ms = _IN_MINUTES if field.name in SPANS else _IN_MS
         duration_ms = parse_duration(value) if isinstance(value, str) else None
-        if duration_ms is None:
-            expected = f'{DURATION_FORM}; whole milliseconds go with the key "{place[-1]}_ms"'
+        if duration_ms is None or duration_ms % unit_ms:
+            expected = f'{form}; whole {unit} go with the key "{field.name}"'
             return self._expect(value, False, place, expected)
-        return self.read(duration_ms, shape, place)
+        return self.read(duration_ms // unit_ms, field.type, place)
 
-    def _read_time(self, value: object, shape: inspect.Type, place: Place) -> object:
+    def _read_time(self, value: object, field: inspect.Field, place: Place) -> object:
         minute = parse_minute(value) if isinstance(value, str) else None
-        least, most = _bounds(cast(inspect.IntType, shape))
+        least, most = _bounds(cast(inspect.IntType, field.type))
         if minute is None or not least <= minute <= most:
             expected = f'{TIME_FORM}, from "{minute_text(least)}" to "{minute_text(most)}"'
             return self._expect(value, False, place, expected)
@@ -249,6 +309,14 @@ def _form(shape: inspect.Type) -> str:
     match shape:
         case inspect.IntType():
             return "a whole number from {} to {}".format(*_bounds(shape))
+        case inspect.FloatType(gt=gt, ge=ge, lt=lt, le=le):
+            limits = {"above": gt, "of at least": ge, "below": lt, "of at most": le}
+            said = " and ".join(f"{word} {one}" for word, one in limits.items() if one is not None)
+            return f"a finite number {said}".rstrip()
+        case inspect.UnionType():
+            kinds = " or ".join(map(_shown, _kinds(shape)))
+            forms = " or ".join(map(_form, choices_of(shape)))
+            return f'a table whose "kind" is {kinds}' if kinds else forms
         case inspect.StrType(pattern=str() as pattern):
             return _FORMS.get(pattern, f"text that matches {pattern}")
         case inspect.StrType(max_length=int() as most):
@@ -268,7 +336,14 @@ def _bounds(shape: inspect.IntType) -> tuple[int, int]:
     return least, most if shape.lt is None else int(shape.lt) - 1
 
 
+def _is_within(number: float, shape: inspect.FloatType) -> bool:
+    above, least = (-inf if one is None else one for one in (shape.gt, shape.ge))
+    below, most = (inf if one is None else one for one in (shape.lt, shape.le))
+    return above < number < below and least <= number <= most
+
+
 _SHOWN: dict[type, Callable[[object], str]] = {
+    type(None): lambda value: "nothing",
     bool: lambda value: "true" if value else "false",
     str: lambda value: _cut(json.dumps(value, ensure_ascii=False)),
     dict: lambda value: "a table",
@@ -285,11 +360,23 @@ def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "..."
 
 
-def _text_key(name: str) -> str:
+def text_key(name: str) -> str:
+    """Returns the key under which a file may write a field as text, the name itself if none."""
     return name.removesuffix("_ms").removesuffix("_min")
 
 
-def _struct(kind: type) -> inspect.StructType:
+def choices_of(shape: inspect.UnionType) -> list[inspect.Type]:
+    """Returns what a value may be beside None."""
+    return [one for one in shape.types if not isinstance(one, inspect.NoneType)]
+
+
+def _kinds(shape: inspect.UnionType) -> _Kinds:
+    structs = (one for one in shape.types if isinstance(one, inspect.StructType))
+    return {str(one.tag): one for one in structs if one.tag is not None}
+
+
+def struct_shape(kind: type) -> inspect.StructType:
+    """Returns the shape of a struct."""
     return cast(inspect.StructType, inspect.type_info(kind))
 
 
@@ -301,7 +388,8 @@ def _without(shape: inspect.StructType, name: str) -> inspect.StructType:
     return replace(shape, fields=tuple(one for one in shape.fields if one.name != name))
 
 
-def _with_types(shape: inspect.StructType, **types: inspect.Type) -> inspect.StructType:
+def with_types(shape: inspect.StructType, **types: inspect.Type) -> inspect.StructType:
+    """Returns the shape with other types for these fields."""
     fields = tuple(
         replace(one, type=types[one.name]) if one.name in types else one for one in shape.fields
     )

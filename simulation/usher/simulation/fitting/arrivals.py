@@ -9,7 +9,7 @@ F is the day factor (Whitt 1999, Avramidis, Deslauriers & L'Ecuyer 2004): a plan
 the size of the day to come. What the model leaves unexplained is told as a variance / mean.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from math import sqrt
 
 import numpy as np
@@ -147,7 +147,7 @@ def _day_factor(totals: Floats, classes: Int64s) -> DayFactor:
             degrees += len(own) - 1
     return DayFactor(
         relative_variance=max(0.0, excess / degrees) if degrees else None,
-        dispersion=_dispersion(iter(parts)),
+        dispersion=_dispersion(parts),
         by_day=by_day,
     )
 
@@ -171,9 +171,10 @@ def _about_shares(table: Floats) -> tuple[float, int]:
     return float(((kept - expected) ** 2 / expected).sum()), degrees
 
 
-def _dispersion(parts: Iterator[tuple[float, int]]) -> Dispersion | None:
-    statistics, degrees_each = zip(*parts, strict=True)
-    statistic, degrees = sum(statistics), sum(degrees_each)
+def _dispersion(parts: Iterable[tuple[float, int]]) -> Dispersion | None:
+    statistic, degrees = 0.0, 0
+    for own, own_degrees in parts:
+        statistic, degrees = statistic + own, degrees + own_degrees
     if not degrees:
         return None
     return Dispersion(

@@ -108,9 +108,9 @@ def fit_empirical(samples_s: Floats, values_max: int = VALUES_MOST) -> Empirical
 
     Thinning cuts the ordered samples into `values_max` slices of equal probability and keeps the
     mean of each, to a microsecond: the mean stays that of the samples, and no share of those
-    below some x is off by more than 1 / values_max. (Plain quantiles would lose part of a long tail, and with
-    it load.) Samples of 0 s and below are left out. Raises ValueError as `fit_durations`, or if
-    values_max is less than 1.
+    below some x is off by more than 1 / values_max. (Plain quantiles would lose part of a long
+    tail, and with it load.) Samples of 0 s and below are left out. Raises ValueError as
+    `fit_durations`, or if values_max is less than 1.
     """
     if values_max < 1:
         raise ValueError(f"values_max is {values_max}, expected at least 1")

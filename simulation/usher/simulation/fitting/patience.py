@@ -55,10 +55,12 @@ class PatienceFit(Struct, frozen=True, eq=False, kw_only=True):
         The curve is used up to the last abandonment at which at least `waiting_least` were
         waiting: later steps are chance. Whoever is left there goes on with an exponential of
         `tail_mean_s`, by default the mean of the exponential fit; compare 1 / `per_s` of the last
-        hazards, as who has waited long may be more patient than the average. Curve and tail are
-        cut into slices of equal probability, each standing by its mean, rounded to a
-        microsecond: so the mean of the distribution is the area under curve and tail. Raises ValueError if values_max or
-        waiting_least is less than 1, tail_mean_s is not above 0, or the curve has no such step.
+        hazards, as who has waited long may be more patient than the average.
+
+        Curve and tail are cut into slices of equal probability, each standing by its mean, to a
+        microsecond: so the mean of the distribution is the area under curve and tail. Raises
+        ValueError if values_max or waiting_least is less than 1, tail_mean_s is not above 0, or
+        nobody left while so many were waiting.
         """
         if values_max < 1 or waiting_least < 1:
             raise ValueError(f"{values_max=}, {waiting_least=}, expected at least 1")

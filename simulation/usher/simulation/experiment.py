@@ -1,0 +1,205 @@
+"""Experiments: replications of a day, or one long run; until they are exact enough; in comparison.
+
+    Case (scenario + policy) x replication number -> run -> samples -> figures with intervals
+
+A replication is found by its number alone, so the result is the same on any number of processes and
+under any `concurrent.futures.Executor`. Cases of one experiment share the seed: replication 7 of
+each meets the same people. It must not know files or screens.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+
+import numpy as np
+from msgspec import Struct
+
+from usher.queue.rules import Policy
+from usher.simulation.arriving import MS_PER_MIN
+from usher.simulation.figures import figure_named, interval_of
+from usher.simulation.samples import Sample, sample
+from usher.simulation.scenario import Day, Scenario
+from usher.simulation.statistics import enough
+from usher.simulation.streams import Streams
+from usher.simulation.world import World
+
+ROUND = 10
+"""Replications between two looks at whether they are enough; also the least."""
+REPLICATIONS_MOST = 100_000
+
+Progress = Callable[[int, int], None]
+
+
+class Case(Struct, frozen=True):
+    """What is run: a scenario under a policy, by a name for reports."""
+
+    name: str
+    scenario: Scenario
+    policy: Policy
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """How often and how exactly. `half_widths` by figure: more replications until all are met.
+
+    Without them `replications` are run; with them at most `most`. Intervals of the day are
+    `interval_min` long.
+    """
+
+    replications: int = 20
+    half_widths: Mapping[str, float] = {}
+    most: int = 1_000
+    seed: int = 1
+    confidence: float = 0.95
+    interval_min: int = 30
+
+    def __post_init__(self) -> None:
+        for name in self.half_widths:
+            figure_named(name)
+        if not 1 <= self.replications <= REPLICATIONS_MOST:
+            raise ValueError(f"found {self.replications} replications, expected 1 to 100,000")
+        if self.half_widths and self.most < ROUND:
+            raise ValueError(f"found at most {self.most} replications, expected at least {ROUND}")
+
+
+class Job(Struct, frozen=True):
+    """One replication of one case, with all that it needs: it may run in another process."""
+
+    case: Case
+    seed: int
+    number: int
+    interval_min: int
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What came of a case: samples in the order of their numbers.
+
+    `stopped`: it was ended from outside, and the samples are those that were finished.
+    """
+
+    case: Case
+    samples: tuple[Sample, ...]
+    numbers: tuple[int, ...]
+    confidence: float
+    reached: bool = True
+    """Whether the wanted half-widths were reached."""
+    stopped: bool = False
+
+
+def run(job: Job) -> tuple[Sample, ...]:
+    """Runs one replication; raises Unstable, BrokenRun, and what the pool finds in the policy."""
+    scenario = job.case.scenario
+    world = World(scenario, job.case.policy, Streams(job.seed, job.number))
+    bounds = bounds_ms(scenario, job.interval_min)
+    return tuple(sample(batch, scenario, world.workers, bounds) for batch in world.batches())
+
+
+def bounds_ms(scenario: Scenario, interval_min: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Returns the bounds of the intervals of a scenario's day; of a long run only two."""
+    day = scenario.horizon
+    if not isinstance(day, Day):
+        return np.array([0, 1], dtype=np.int64)
+    starts = np.arange(day.opens_min, day.closes_min, interval_min, dtype=np.int64)
+    return np.append(starts, day.closes_min) * MS_PER_MIN
+
+
+def experiment(
+    cases: Sequence[Case],
+    plan: Plan,
+    executor: Executor,
+    progress: Progress | None = None,
+) -> tuple[Result, ...]:
+    """Runs all cases with the same people; KeyboardInterrupt leaves what was finished.
+
+    `progress` is told (finished, planned so far), in runs. Raises what a run raises.
+    """
+    once = not any(isinstance(case.scenario.horizon, Day) for case in cases)
+    running = _Running(cases, plan, executor, progress)
+    reached = False
+    for numbers in _rounds(plan, once=once):
+        running.run(numbers)
+        reached = all(_exact(_samples(each), plan) for each in running.found)
+        if running.stopped or (plan.half_widths and reached):
+            break
+    return tuple(
+        Result(
+            case=case,
+            samples=_samples(each),
+            numbers=tuple(sorted(each)),
+            confidence=plan.confidence,
+            reached=reached,
+            stopped=running.stopped,
+        )
+        for case, each in zip(cases, running.found, strict=True)
+    )
+
+
+class _Running:
+    """What has come of an experiment so far."""
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        plan: Plan,
+        executor: Executor,
+        progress: Progress | None,
+    ) -> None:
+        self._cases = cases
+        self._plan = plan
+        self._executor = executor
+        self._progress = progress
+        self._planned = 0
+        self._done = 0
+        self.found: list[dict[int, tuple[Sample, ...]]] = [{} for _ in cases]
+        self.stopped = False
+
+    def run(self, numbers: range) -> None:
+        """Runs these replications of all cases; from outside stopped, it keeps what is finished."""
+        seed, interval_min = self._plan.seed, self._plan.interval_min
+        jobs = {
+            self._executor.submit(run, Job(case, seed, number, interval_min)): (place, number)
+            for number in numbers
+            for place, case in enumerate(self._cases)
+        }
+        self._planned += len(jobs)
+        try:
+            for future in _finished(jobs):
+                place, number = jobs[future]
+                self.found[place][number] = future.result()
+                self._done += 1
+                if self._progress is not None:
+                    self._progress(self._done, self._planned)
+        except (KeyboardInterrupt, CancelledError):
+            self.stopped = True
+
+
+def _rounds(plan: Plan, *, once: bool) -> Iterator[range]:
+    if once:
+        yield range(1)
+        return
+    most = plan.most if plan.half_widths else plan.replications
+    for start in range(0, most, ROUND):
+        yield range(start, min(start + ROUND, most))
+
+
+def _finished(
+    jobs: Mapping[Future[tuple[Sample, ...]], tuple[int, int]],
+) -> Iterator[Future[tuple[Sample, ...]]]:
+    waiting = set(jobs)
+    try:
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield from done
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _samples(found: Mapping[int, tuple[Sample, ...]]) -> tuple[Sample, ...]:
+    return tuple(each for number in sorted(found) for each in found[number])
+
+
+def _exact(samples: Sequence[Sample], plan: Plan) -> bool:
+    for name, half_width in plan.half_widths.items():
+        interval = interval_of(figure_named(name), samples, confidence=plan.confidence)
+        if interval is None or not enough(interval, half_width=half_width, least=ROUND):
+            return False
+    return True
