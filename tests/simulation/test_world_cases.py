@@ -21,7 +21,7 @@ from usher.simulation.world import World
 pytestmark = pytest.mark.theory
 
 Case = dict[str, Any]
-CONTACTS = 200_000
+CONTACTS = 100_000
 BATCHES = 20
 STANDARD_ERRORS = 4
 SEED = 20261122
@@ -39,9 +39,14 @@ CLASSES = ("prio_np_c1", "prio_np_c10", "prio_mg1", "v_model_prio_ab")
 NOT_OF_A_RUN = {
     *("sigma", "residual", "ratio_to_mmc", "p_wait_approx", "p_abandon_approx"),
     *("p_empty", "var_queue", "mean_offered_wait", "p_wait_gt_1", "p_wait_gt_0.1", "p_wait_gt_0.2"),
+    "wait_p90",
 }
 """Constants of a formula; approximations; the law of the queue's length, which is not written down;
-the wait that somebody with endless patience would have had."""
+the wait that somebody with endless patience would have had; a percentile, whose test is that of
+the share within it (`p_wait_le`)."""
+SLOW_TO_MIX = {"erlang_c_mm50_47", "halfin_whitt_100", "mmng_whitt_ln11"}
+"""One relaxation takes 1,000 contacts and more (about 1 / (sqrt(n mu) - sqrt(lam))^2 of time): the
+batches of a short run hang together and tell errors that are too small."""
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +59,10 @@ def cases(shared: Path) -> dict[str, Case]:
 def test_one_queue_gives_what_theory_says(
     cases: dict[str, Case], name: str, scaled: Callable[[int], int]
 ) -> None:
+    if name in SLOW_TO_MIX and scaled(CONTACTS) < CONTACTS:
+        pytest.skip("needs the long run: USHER_FULL=1")
     case = cases[name]
-    _check(case, model(case["params"]), scaled(CONTACTS) // 2)
+    _check(case, model(case["params"]), scaled(CONTACTS))
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -63,13 +70,13 @@ def test_two_classes_give_what_theory_says(
     cases: dict[str, Case], name: str, scaled: Callable[[int], int]
 ) -> None:
     case = cases[name]
-    _check(case, class_model(case["params"]), scaled(CONTACTS) // 2)
+    _check(case, class_model(case["params"]), scaled(CONTACTS))
 
 
 def _check(case: Case, one: Model, contacts: int) -> None:
     world = World(steady(one, contacts, BATCHES), one.policy, Streams(SEED))
     batches = list(world.batches())
-    reader = Reader(one.unit_s, case["params"].get("servers", 1))
+    reader = Reader(one.unit_s, case["params"].get("servers", 1), case["metrics"])
     assert {} == _far_off(case, batches, reader)
 
 

@@ -101,7 +101,7 @@ class Cover(Struct, frozen=True, eq=False, kw_only=True):
     shift_cost: float
     shortage_cost: float
     bound: float
-    """No plan costs less: proven."""
+    """No plan costs less: proven, up to the rounding of the solver."""
 
     @property
     def cost(self) -> float:
@@ -127,10 +127,10 @@ def cover(
 
     `shortage_cost` is the price of one agent missing for one interval; None: none may be missing.
     `agents_most` limits all agents together. The search ends once no plan can be cheaper by more
-    than the share `gap_most` (0: by more than 1e-6), or after `nodes_most` nodes of its tree with
-    the best plan so far; `Cover.gap` tells what is left. Both limit work and not time: the same
-    input gives the same result with the same SciPy, on a slow machine too. Among equally cheap
-    plans the choice of its solver, HiGHS, stands. Thousands of patterns may take minutes.
+    than the share `gap_most` of all cost, shortage included (0: by more than 1e-6), or after
+    `nodes_most` nodes of its tree with the best plan so far; `Cover.gap` tells what is left. Both
+    limit work and not time: the same input gives the same result with the same SciPy. Among equally
+    cheap plans the choice of its solver, HiGHS, stands. Thousands of patterns may take minutes.
 
     Raises ValueError for needs, patterns or limits that make no sense; if the needs cannot be
     covered, naming the first interval that no pattern, or no allowed number of agents, covers; and
@@ -138,30 +138,13 @@ def cover(
     """
     wanted = _checked_needs(needs)
     _check_patterns(patterns, len(wanted))
-    if shortage_cost is not None and not (isfinite(shortage_cost) and shortage_cost > 0):
-        raise ValueError(f"shortage_cost is to be positive, or None: {shortage_cost}")
-    if agents_most is not None and agents_most < 0:
-        raise ValueError(f"agents_most is to be at least 0, or None: {agents_most}")
+    _check_limits(shortage_cost, agents_most)
     if nodes_most < 1 or not 0 <= gap_most < 1:
         raise ValueError(f"nodes_most >= 1 and 0 <= gap_most < 1: {nodes_most=} {gap_most=}")
     program = _Program(wanted, patterns, shortage_cost, agents_most)
     if shortage_cost is None:
         program.check_each_interval()
-    counts, bound = program.solve(gap_most, nodes_most)
-    on_duty = program.duties @ counts
-    shortage = np.maximum(wanted - on_duty, 0)
-    shift_cost = float(program.costs @ counts)
-    missing_cost = float(shortage.sum()) * (shortage_cost or 0.0)
-    chosen = zip(patterns, counts.tolist(), strict=True)
-    return Cover(
-        agents={pattern.name: count for pattern, count in chosen if count},
-        on_duty=on_duty,
-        shortage=shortage,
-        surplus=np.maximum(on_duty - wanted, 0),
-        shift_cost=shift_cost,
-        shortage_cost=missing_cost,
-        bound=min(bound, shift_cost + missing_cost),
-    )
+    return program.told(*program.solve(gap_most, nodes_most))
 
 
 def patterns(
@@ -208,23 +191,24 @@ class _Program:
         agents_most: int | None,
     ) -> None:
         self._needs = needs
+        self._patterns = patterns
         self._shortage_cost = shortage_cost
         self._agents_most = agents_most
-        self.costs: Floats = np.array([pattern.cost for pattern in patterns], dtype=np.float64)
-        self.duties = _duties(patterns, len(needs))
+        self._costs: Floats = np.array([pattern.cost for pattern in patterns], dtype=np.float64)
+        self._duties = _duties(patterns, len(needs))
         peak = int(needs.max(initial=0))  # a pattern never needs more agents than that
         limits = [peak if one.agents_most is None else one.agents_most for one in patterns]
         self._limits: Int64s = np.minimum(np.array(limits, dtype=np.int64), peak)
 
     def check_each_interval(self) -> None:
         """Raises ValueError at the first interval whose need cannot be met, whatever is paid."""
-        reached = self.duties @ self._limits
+        reached = self._duties @ self._limits
         reached = reached if self._agents_most is None else np.minimum(reached, self._agents_most)
         short = np.flatnonzero(reached < self._needs)
         if not len(short):
             return
         at = int(short[0])
-        if not self.duties[[at], :].nnz:
+        if not self._duties[[at], :].nnz:
             raise ValueError(f"interval {at} needs {self._needs[at]} agents, no pattern covers it")
         raise ValueError(
             f"interval {at} needs {self._needs[at]} agents, its patterns have at most {reached[at]}"
@@ -232,9 +216,9 @@ class _Program:
 
     def solve(self, gap_most: float, nodes_most: int) -> tuple[Int64s, float]:
         """Returns the agents by pattern and the proven bound of the cost; raises ValueError."""
-        count = len(self.costs)
+        count = len(self._costs)
         missing_most = self._needs if self._shortage_cost else np.zeros_like(self._needs)
-        costs = np.append(self.costs, np.full(len(self._needs), self._shortage_cost or 0.0))
+        costs = np.append(self._costs, np.full(len(self._needs), self._shortage_cost or 0.0))
         found = milp(
             costs,
             integrality=np.ones_like(costs),
@@ -247,11 +231,29 @@ class _Program:
             raise ValueError(f"{self._agents_most} agents are too few to cover all intervals")
         if found.x is None:
             raise ValueError(f"no plan found with {nodes_most} nodes: {found.message}")
-        return np.rint(found.x[:count]).astype(np.int64), float(found.mip_dual_bound)
+        counts = np.rint(found.x[:count]).astype(np.int64)
+        return counts, max(0.0, float(found.mip_dual_bound))
+
+    def told(self, counts: Int64s, bound: float) -> Cover:
+        """Returns what these agents by pattern do; all but the bound follows from them alone."""
+        on_duty = self._duties @ counts
+        shortage = np.maximum(self._needs - on_duty, 0)
+        shift_cost = float(self._costs @ counts)
+        shortage_cost = float(shortage.sum()) * (self._shortage_cost or 0.0)
+        chosen = zip(self._patterns, counts.tolist(), strict=True)
+        return Cover(
+            agents={pattern.name: count for pattern, count in chosen if count},
+            on_duty=on_duty,
+            shortage=shortage,
+            surplus=np.maximum(on_duty - self._needs, 0),
+            shift_cost=shift_cost,
+            shortage_cost=shortage_cost,
+            bound=min(bound, shift_cost + shortage_cost),
+        )
 
     def _rows(self) -> LinearConstraint:
-        count, intervals = len(self.costs), len(self._needs)
-        matrix = hstack((self.duties, eye_array(intervals)), format="csc")
+        count, intervals = len(self._costs), len(self._needs)
+        matrix = hstack((self._duties, eye_array(intervals)), format="csc")
         least, most = self._needs.astype(np.float64), np.full(intervals, inf)
         if self._agents_most is not None:
             everybody = np.concatenate((np.ones(count), np.zeros(intervals)))[np.newaxis]
@@ -309,6 +311,13 @@ def _checked_needs(needs: Int64s | Sequence[int]) -> Int64s:
     if wanted.min() < 0:
         raise ValueError(f"needs are to be at least 0, not {wanted.min()} at {wanted.argmin()}")
     return wanted.astype(np.int64)
+
+
+def _check_limits(shortage_cost: float | None, agents_most: int | None) -> None:
+    if shortage_cost is not None and not (isfinite(shortage_cost) and shortage_cost > 0):
+        raise ValueError(f"shortage_cost is to be positive, or None: {shortage_cost}")
+    if agents_most is not None and agents_most < 0:
+        raise ValueError(f"agents_most is to be at least 0, or None: {agents_most}")
 
 
 def _check_patterns(patterns: Sequence[ShiftPattern], intervals: int) -> None:

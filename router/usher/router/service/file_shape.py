@@ -1,10 +1,10 @@
 """Reads the values of a policy, roster or scenario file by shape, and finds all that is wrong.
 
-The shapes are taken from the structs, with the file's own forms on top: queues, agents and
-capacities are tables by name, an agent names its capacity, a duration `x_ms` or a time of day
-`x_min` may be written as text under `x`, hours are text by weekday or date. What comes in several
-kinds is told apart by a key of its table, as the structs' tags say. A table with something wrong
-in it is left out, the rest goes on to the checks across values. Knows no lines and opens no file.
+The shapes are taken from the structs, with the file's own forms on top: queues, agents, capacities
+are tables by name, an agent names its capacity, a duration `x_ms` or a time of day `x_min` may be
+text under `x`, hours are text by weekday or date. What comes in kinds is told apart by the tag of
+its struct. A table with something wrong in it is left out, the rest goes on to the checks across
+values. Knows no lines and opens no file.
 """
 
 import difflib
@@ -42,8 +42,7 @@ NEVER = "never"
 
 _MAY_BE_NEVER = {"lost_grace"}
 
-SPANS = {"every_min"}
-"""Fields in minutes that are no time of day: a file may write them as a duration."""
+_SPANS = {"every_min"}  # minutes that are no time of day: as text, a duration
 _IN_MS = DURATION_FORM, "milliseconds", 1
 _IN_MINUTES = 'whole minutes such as "30m" or "1h"', "minutes", 60_000
 
@@ -163,7 +162,9 @@ class ShapeReader:
         result = self._read_fields(value, shape, place)
         for field in shape.fields:
             if field.required and field.name not in value and text_key(field.name) not in value:
-                message = f'expected the key "{field.name}": {_form(field.type)}'
+                key = text_key(field.name) if is_time(field.name) else field.name
+                form = TIME_FORM if is_time(field.name) else _form(field.type)
+                message = f'expected the key "{key}": {form}'
                 self._add((*place, field.name), ShapeReason.MISSING_KEY, message)
         if len(self.findings) == before and hasattr(shape.cls, "__post_init__"):
             try:
@@ -187,8 +188,7 @@ class ShapeReader:
                 message = f'found both "{key}" and "{name}", expected one of them'
                 self._add((*place, key), ShapeReason.KEY_GIVEN_TWICE, message)
             elif key in short:
-                is_time = name.endswith("_min") and name not in SPANS
-                read = self._read_time if is_time else self._read_duration
+                read = self._read_time if is_time(name) else self._read_duration
                 result[name] = read(one, fields[name], (*place, key))
             else:
                 result[name] = self.read(one, fields[name].type, (*place, key))
@@ -262,7 +262,7 @@ class ShapeReader:
     def _read_duration(self, value: object, field: inspect.Field, place: Place) -> object:
         if value == NEVER and place[-1] in _MAY_BE_NEVER:
             return None
-        form, unit, unit_ms = _IN_MINUTES if field.name in SPANS else _IN_MS
+        form, unit, unit_ms = _IN_MINUTES if field.name in _SPANS else _IN_MS
         duration_ms = parse_duration(value) if isinstance(value, str) else None
         if duration_ms is None or duration_ms % unit_ms:
             expected = f'{form}; whole {unit} go with the key "{field.name}"'
@@ -365,6 +365,11 @@ def text_key(name: str) -> str:
     return name.removesuffix("_ms").removesuffix("_min")
 
 
+def is_time(name: str) -> bool:
+    """Returns whether a field is a time of day, written as text under its other key."""
+    return name.endswith("_min") and name not in _SPANS
+
+
 def choices_of(shape: inspect.UnionType) -> list[inspect.Type]:
     """Returns what a value may be beside None."""
     return [one for one in shape.types if not isinstance(one, inspect.NoneType)]
@@ -390,7 +395,5 @@ def _without(shape: inspect.StructType, name: str) -> inspect.StructType:
 
 def with_types(shape: inspect.StructType, **types: inspect.Type) -> inspect.StructType:
     """Returns the shape with other types for these fields."""
-    fields = tuple(
-        replace(one, type=types[one.name]) if one.name in types else one for one in shape.fields
-    )
-    return replace(shape, fields=fields)
+    fields = (replace(one, type=types.get(one.name, one.type)) for one in shape.fields)
+    return replace(shape, fields=tuple(fields))
