@@ -53,7 +53,7 @@ class Model(Struct):
 
 def model(params: dict[str, Any]) -> Model:
     """Returns the model of a stationary case with one queue."""
-    unit_s = 1.0 if params["lam"] < 0.01 else UNIT_S
+    unit_s = 1.0 if params.get("lam", 1) < 0.01 else UNIT_S
     servers = params.get("servers", 1)
     room = params.get("capacity_in_system")
     most = None if room is None else room - servers

@@ -5,6 +5,7 @@ Imports are made when needed, so that `usher --help` is quick. `serve` and `heal
 """
 
 import os
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -133,6 +134,12 @@ def verify(
     raise typer.Exit(verify_journal(journal, _console(), json=json))
 
 
+def add_commands() -> None:
+    """Adds the commands of the floors above, which say by an entry point that they are there."""
+    for floor in entry_points(group="usher.commands"):
+        floor.load()(app)
+
+
 def main() -> None:
     """The entry point of the distribution."""
     app()
@@ -143,6 +150,8 @@ def _console() -> "Console":
 
     return Console()
 
+
+add_commands()
 
 if __name__ == "__main__":
     main()

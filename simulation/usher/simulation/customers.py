@@ -14,9 +14,15 @@ from usher.queue.values import (
     Urgency,
 )
 from usher.simulation.arriving import arrival_times
-from usher.simulation.scenario import Again, ContactType
+from usher.simulation.scenario import Again, ContactType, Listed
 from usher.simulation.staff import Worker
-from usher.simulation.streams import Durations, Streams, durations
+from usher.simulation.streams import (
+    Durations,
+    RecordedDurations,
+    Source,
+    Streams,
+    durations,
+)
 
 _NO_LEG = LegId("")
 
@@ -78,9 +84,22 @@ class Sources:
     """
 
     def __init__(self, name: str, rules: ContactType, streams: Streams) -> None:
-        self.patience = durations(f"{name}/patience", rules.patience, streams)
-        self.handling = Durations(rules.handling, streams.generator(f"{name}/handling"))
+        self.patience: Source | None = durations(f"{name}/patience", rules.patience, streams)
+        self.handling: Source = Durations(rules.handling, streams.generator(f"{name}/handling"))
         self.wrap_up = durations(f"{name}/wrap_up", rules.wrap_up, streams)
+
+
+class FirstSources(Sources):
+    """Those of who comes for the first time: of a recorded day as they are recorded."""
+
+    def __init__(self, name: str, rules: ContactType, streams: Streams) -> None:
+        super().__init__(name, rules, streams)
+        arrivals = rules.arrivals
+        if isinstance(arrivals, Listed):
+            if arrivals.handling_s:
+                self.handling = RecordedDurations(arrivals.handling_s)
+            if arrivals.patience_s:
+                self.patience = RecordedDurations(arrivals.patience_s)
 
 
 class Kind:
@@ -100,7 +119,7 @@ class Kind:
             urgency=Urgency(tier=rules.tier),
         )
         self._generator = streams.generator(f"{name}/arrivals")
-        self.first = Sources(name, rules, streams)
+        self.first = FirstSources(name, rules, streams)
         self.later = Sources(f"{name}/again", rules, streams)
         self.walk = durations(f"{name}/walk", rules.walk, streams)
         self.balking = durations(f"{name}/balking", rules.balking, streams)

@@ -55,9 +55,15 @@ class Gaps(Kind, frozen=True, kw_only=True, tag="gaps"):
 
 
 class Listed(Kind, frozen=True, kw_only=True, tag="listed"):
-    """Arrivals at these moments, in seconds since midnight, ascending."""
+    """Arrivals at these moments, in seconds since midnight, ascending: a recorded day.
+
+    `handling_s` and `patience_s`, where given, are those of the contacts in the same places; they
+    then stand in for what the type's distributions would draw.
+    """
 
     at_s: tuple[NotNegative, ...]
+    handling_s: tuple[NotNegative, ...] = ()
+    patience_s: tuple[NotNegative, ...] = ()
 
 
 Arrivals = Poisson | Curve | Gaps | Listed

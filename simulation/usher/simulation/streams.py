@@ -7,7 +7,9 @@ Streams are children of one `numpy.random.SeedSequence`; that those do not overl
 M. E. O'Neill, "Developing a seed_seq alternative" (2015), and in NumPy's own notes on it.
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Protocol
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
@@ -40,6 +42,27 @@ class Streams:
 def durations(name: str, distribution: Distribution | None, streams: Streams) -> "Durations | None":
     """Returns the durations of that name, None if there is no distribution."""
     return None if distribution is None else Durations(distribution, streams.generator(name))
+
+
+class Source(Protocol):
+    """Gives durations one after the other."""
+
+    def next_ms(self) -> int:
+        """Returns the next duration."""
+
+
+class RecordedDurations:
+    """Durations as they were recorded, in this order."""
+
+    def __init__(self, durations_s: Iterable[float]) -> None:
+        self._left = iter(durations_s)
+
+    def next_ms(self) -> int:
+        """Returns the next duration; raises ValueError behind the last one."""
+        duration_s = next(self._left, None)
+        if duration_s is None:
+            raise ValueError("more contacts came than were recorded")
+        return round(duration_s * MS_PER_S)
 
 
 class Durations:
