@@ -87,7 +87,7 @@ def replay_scenario(
         for queue, wanted in (("regular", False), ("high", True))
         if wanted in high
     }
-    groups = {"staff": _staff(calls, rules)}
+    groups = {"staff": staff_of(calls, rules)}
     horizon = Day(finish_ms=FINISH_MS)
     return Scenario(name=name, types=types, groups=groups, horizon=horizon)
 
@@ -122,7 +122,7 @@ def _type(queue: str, calls: list[Replayed], rules: ReplayRules) -> ContactType:
     )
 
 
-def _staff(calls: Sequence[Call], rules: ReplayRules) -> Group:
+def staff_of(calls: Sequence[Call], rules: ReplayRules) -> Group:
     """Returns the agents on duty; each stretch of duty is a shift, to the nearest minute."""
     minutes = [
         (round(from_s / 60), min(MINUTES, round(until_s / 60)))
