@@ -12,13 +12,39 @@ from numpy.random import Generator
 
 from usher.simulation.distributions import AnyDistribution
 from usher.simulation.scenario import Arrivals, Curve, Gaps, Listed, Poisson
-from usher.simulation.streams import BLOCK, MS_PER_S
+from usher.simulation.streams import BLOCK, MS_PER_S, Streams
 
 MS_PER_MIN = 60_000
 MS_PER_HOUR = 3_600_000
 
 
-def arrival_times(arrivals: Arrivals, from_ms: int, generator: Generator) -> Iterator[int]:
+class Luck:
+    """What is common to all types of a day: how busy the day is, and each interval of it.
+
+    All types draw their factors from the same numbers, so a busy day is busy for all of them.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    def day_factor(self, curve: Curve) -> float:
+        """Returns the factor of the day."""
+        if curve.day_factor is None:
+            return 1.0
+        return float(curve.day_factor.draw(self._streams.generator("day factor"), 1)[0])
+
+    def interval_factors(self, curve: Curve) -> list[float]:
+        """Returns a factor for each interval."""
+        if curve.interval_factor is None:
+            return [1.0] * len(curve.counts)
+        generator = self._streams.generator("interval factors")
+        factors: list[float] = curve.interval_factor.draw(generator, len(curve.counts)).tolist()
+        return factors
+
+
+def arrival_times(
+    arrivals: Arrivals, from_ms: int, generator: Generator, luck: Luck
+) -> Iterator[int]:
     """Returns the moments, ascending, none before `from_ms`."""
     match arrivals:
         case Poisson():
@@ -29,7 +55,7 @@ def arrival_times(arrivals: Arrivals, from_ms: int, generator: Generator) -> Ite
             moments = (round(at_s * MS_PER_S) for at_s in arrivals.at_s)
             return (at_ms for at_ms in moments if at_ms >= from_ms)
         case Curve():
-            return (at_ms for at_ms in _of_curve(arrivals, generator) if at_ms >= from_ms)
+            return (at_ms for at_ms in _of_curve(arrivals, generator, luck) if at_ms >= from_ms)
 
 
 def _gaps_ms(from_ms: int, mean_ms: float, generator: Generator) -> Iterator[int]:
@@ -48,12 +74,12 @@ def _renewals(from_ms: int, gap: AnyDistribution, generator: Generator) -> Itera
         yield from np.rint(moments).astype(np.int64).tolist()
 
 
-def _of_curve(curve: Curve, generator: Generator) -> Iterator[int]:
+def _of_curve(curve: Curve, generator: Generator, luck: Luck) -> Iterator[int]:
     """Within an interval the number is Poisson and the moments are uniform: a Poisson process."""
-    factor = 1.0 if curve.day_factor is None else float(curve.day_factor.draw(generator, 1)[0])
+    of_day, factors = luck.day_factor(curve), luck.interval_factors(curve)
     every_ms = curve.every_min * MS_PER_MIN
     starts_ms = count(curve.starts_min * MS_PER_MIN, every_ms)
-    for expected, start_ms in zip(curve.counts, starts_ms, strict=False):
-        number = int(generator.poisson(expected * factor))
+    for expected, factor, start_ms in zip(curve.counts, factors, starts_ms, strict=False):
+        number = int(generator.poisson(expected * of_day * factor))
         moments = np.sort(generator.integers(start_ms, start_ms + every_ms, number))
         yield from moments.tolist()

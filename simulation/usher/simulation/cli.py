@@ -15,7 +15,7 @@ SCENARIO = typer.Argument(help="Scenario file (TOML); it names its policy.")
 REPLICATIONS = typer.Option(min=1, help="Days to run, each with chance of its own.")
 UNTIL = typer.Option(
     "--until",
-    help="FIGURE=HALF-WIDTH, such as service_level=0.01: as many days as it takes; may be repeated.",
+    help="FIGURE=HALF-WIDTH (service_level=0.01): as many days as it takes; may be repeated.",
 )
 MOST = typer.Option(min=10, help="With --until: days at most.")
 SEED = typer.Option(min=0, help="Seed of all chance; the same seed gives the same result.")

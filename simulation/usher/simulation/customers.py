@@ -13,7 +13,7 @@ from usher.queue.values import (
     NewContact,
     Urgency,
 )
-from usher.simulation.arriving import arrival_times
+from usher.simulation.arriving import Luck, arrival_times
 from usher.simulation.scenario import Again, ContactType, Listed
 from usher.simulation.staff import Worker
 from usher.simulation.streams import (
@@ -119,6 +119,7 @@ class Kind:
             urgency=Urgency(tier=rules.tier),
         )
         self._generator = streams.generator(f"{name}/arrivals")
+        self._luck = Luck(streams)
         self.first = FirstSources(name, rules, streams)
         self.later = Sources(f"{name}/again", rules, streams)
         self.walk = durations(f"{name}/walk", rules.walk, streams)
@@ -140,7 +141,7 @@ class Kind:
 
     def arrivals(self, from_ms: int) -> Iterator[int]:
         """Returns when its contacts come."""
-        return arrival_times(self.rules.arrivals, from_ms, self._generator)
+        return arrival_times(self.rules.arrivals, from_ms, self._generator, self._luck)
 
     def batch(self) -> int:
         """Returns how many come at once."""

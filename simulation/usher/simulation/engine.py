@@ -51,6 +51,13 @@ class Engine:
         """Puts an act on the agenda, so long from now."""
         self.agenda.put(self.now_ms + after_ms, act)
 
+    def next_ms(self) -> int | None:
+        """Returns when something happens next, None if nothing is to come."""
+        at_ms, due_ms = self.agenda.next_ms(), self.pool.next_change()
+        if at_ms is None or due_ms is None:
+            return due_ms if at_ms is None else at_ms
+        return min(at_ms, due_ms)
+
     def step(self) -> bool:
         """Takes the next act, or what is due before it; returns False if nothing is to come."""
         at_ms, due_ms = self.agenda.next_ms(), self.pool.next_change()

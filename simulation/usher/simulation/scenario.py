@@ -39,13 +39,15 @@ class Curve(Kind, frozen=True, kw_only=True, tag="curve"):
 
     `day_factor` multiplies all counts of a day; its mean is to be 1. Without one, days differ by
     chance alone, which real days do not: intervals are then far too narrow (the variance of real
-    weekday totals is 86 times what chance alone would give, 1999 bank).
+    weekday totals is 86 times what chance alone would give, 1999 bank). `interval_factor` does the
+    same to each interval by itself, for what is left within a day.
     """
 
     counts: Annotated[tuple[NotNegative, ...], Meta(min_length=1)]
     starts_min: Minute = 0
     every_min: Annotated[int, Meta(ge=1, le=1440)] = 30
     day_factor: AnyDistribution | None = None
+    interval_factor: AnyDistribution | None = None
 
 
 class Gaps(Kind, frozen=True, kw_only=True, tag="gaps"):

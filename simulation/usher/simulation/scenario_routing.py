@@ -15,7 +15,7 @@ from usher.queue.rules import ChannelRules, Policy, QueueRules
 from usher.queue.values import AgentId, ChannelName, QueueName
 from usher.router.findings import Finding, Place, Reason, Severity
 from usher.router.policy import check_roster, known_channels
-from usher.simulation.scenario import ContactType, Day, Group, Scenario, Steady
+from usher.simulation.scenario import ContactType, Day, Group, Listed, Scenario, Steady
 from usher.simulation.staff import Worker, roster_of
 
 _NAMED_MOST = 10
@@ -198,7 +198,9 @@ def _is_ever_on_duty(group: Group, horizon: Day | Steady) -> bool:
 
 
 def _check_retrial(place: Place, rules: ContactType, queue: QueueRules) -> Iterator[Finding]:
-    never_leaves = rules.patience is None and rules.balking is None and queue.most_waiting is None
+    recorded = isinstance(rules.arrivals, Listed) and rules.arrivals.patience_s
+    waits_for_ever = rules.patience is None and not recorded
+    never_leaves = waits_for_ever and rules.balking is None and queue.most_waiting is None
     if rules.retrial is not None and never_leaves:
         found = "found a retrial of those who leave or turn away, but nobody does"
         message = f'{found}: expected "patience" or "balking"'

@@ -87,8 +87,13 @@ class World:
         engine, closes_ms = self._engine, day.closes_min * MS_PER_MIN
         last_ms = closes_ms + day.finish_ms
         while self._live or self._wrapping or engine.now_ms < closes_ms:
-            if engine.now_ms > last_ms or not engine.step():
+            next_ms = engine.next_ms()
+            if next_ms is None:
                 break
+            if next_ms > last_ms:
+                engine.now_ms = last_ms
+                break
+            engine.step()
         for customer in self._live.values():
             self._recorder.contact(customer, Outcome.OPEN, engine.now_ms)
         return self._checked(self._recorder.cut(engine.now_ms))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from usher.queue.values import Channel, QueueName
 from usher.router.trials.call_log import Call, CallDay, CallOutcome
-from usher.simulation.distributions import Deterministic, Empirical
+from usher.simulation.distributions import Deterministic, Empirical, Gamma
 from usher.simulation.experiment import Case, Job, run
 from usher.simulation.fitting.arrivals import ArrivalFit, fit_arrivals
 from usher.simulation.fitting.durations import fit_empirical
@@ -55,6 +55,9 @@ class Calibration(Struct, frozen=True, eq=False, kw_only=True):
     """Counts of calls that sought an agent, by half-hour."""
     talks: Empirical
     """Seconds, of all who were served."""
+    interval_factor: Gamma | None
+    """What half-hours vary beyond the day factor, as a factor with mean 1; None = no more than by
+    chance."""
     patience: PatienceFit
     patience_left: CurvePatience
     """The Kaplan-Meier curve as values to draw from."""
@@ -90,10 +93,12 @@ def calibrate(log: Log, executor: Executor, seed: int = 1) -> Calibration:
     def replayed_s(after_call_s: float) -> float:
         return _replayed_wait_s(log, replace(rules, after_call_s=after_call_s), executor, seed)
 
+    arrivals = fit_arrivals(_counts(log))
     told = Calibration(
         days=len(log),
         calls=len(calls),
-        arrivals=fit_arrivals(_counts(log)),
+        arrivals=arrivals,
+        interval_factor=_interval_factor(arrivals),
         talks=fit_empirical(talks_s),
         patience=patience,
         patience_left=left,
@@ -122,6 +127,7 @@ def predicted_scenario(name: str, told: Calibration, day: CallDay) -> Scenario:
                 counts=tuple(float(count * share) for count in mean),
                 every_min=INTERVAL_MIN,
                 day_factor=factor,
+                interval_factor=told.interval_factor,
             ),
             handling=told.talks,
             patience=told.patience_left.distribution,
@@ -158,6 +164,20 @@ def _counts(log: Log) -> NDArray[np.float64]:
         for call in found.calls:
             counts[row, min(call.arrival_s, DAY_S - 1) // (60 * INTERVAL_MIN)] += 1
     return counts
+
+
+def _interval_factor(arrivals: ArrivalFit) -> Gamma | None:
+    """A factor of variance v makes the variance of a count of mean m to m + v m^2.
+
+    So the ratio variance / mean is 1 + v m on average, weighted as Pearson's statistic weights it:
+    each interval alike.
+    """
+    left = arrivals.intervals_given_day
+    mean = arrivals.curve(0).mean
+    busy = mean[mean > 0]
+    if left is None or left.ratio <= 1 or not len(busy):
+        return None
+    return Gamma(1.0, float(np.sqrt((left.ratio - 1) / busy.mean())))
 
 
 def _high_share(calls: Sequence[Call]) -> float:
