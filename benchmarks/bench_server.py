@@ -3,24 +3,26 @@
     python benchmarks/bench_server.py [--json] [--rounds 5] [--seconds 3]
 
 Same machine, same client code in another process, the same message sizes; rounds alternate between
-the two, figures are medians over the rounds. A pair of rounds from which the hypervisor took more
-than 1% of the processors (`steal` in /proc/stat) is repeated, up to three times as many in all; the
-least disturbed ones count. The last line is one JSON object:
+the two, figures are medians over the rounds. A pair of rounds begins when others leave the machine
+alone, waited for up to a minute: other processes and the hypervisor (`steal` in /proc/stat). A pair
+from which they took more than 1% of the processors is repeated, up to three times as many in all;
+the least disturbed ones count. The last line is one JSON object:
 
     commands_vs_echo        steady state: 1,000 agents, 90% busy, a chat = enqueue + accept +
                             complete, offers on one stream: commands/s over echo's calls/s
     enqueue_vs_echo         enqueue alone, agents with room for all: calls/s over echo's calls/s
     p99_vs_echo             open loop (Poisson arrivals) at 70% of each one's own capacity, the
                             highest such rate that leaves no growing queue: p99 less two sync p99,
-                            over echo's p99. The machine's own speed drifts: before each pair of
-                            rounds a second of echo's closed loop tells whether it has become
-                            slower than when the capacities were found, and both rates follow
+                            over echo's p99. The machine's own speed drifts, so the capacity is
+                            found as a share of what the closed loop gets through directly before,
+                            and every rate follows from a closed loop directly before its round
     batch_contacts_vs_echo  EnqueueContacts of 100, all matched: contacts/s over echo's calls/s
 """
 
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -28,25 +30,29 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
+from time import monotonic, process_time
 
 from measured_server import (
     MeasuredServer,
+    busy_s,
     free_port,
-    machine_ticks,
+    others_share,
     running_process,
-    stolen_share,
 )
 
 HERE = Path(__file__).parent
 SIZES = "Enqueue=75,Accept=45,Complete=6,Batch=7600"
 AGENTS = 1000
 BUSY = 900
+QUIET = 0.01  # most of the processors' time that others may take from a round
+PAIRS_MOST = 3  # times the rounds that count
+OF_CAPACITY = 0.7
 STEP = 1.08
 PROBE_S = 3.0
 OVERLOADED_MS = 100.0  # a rate 4% above capacity is found out within a probe
-QUIET = 0.01  # most of the processors' time that may be taken from a round
-PAIRS_MOST = 3  # times the rounds that count
-SPEED_S = 1.0
+CLOSED_S = 1.5  # a closed loop that long tells the machine's speed
+WAIT_S = 60.0  # for a moment in which others take nothing
+LOOK_S = 0.5
 Figures = dict[str, float]
 Options = tuple[list[str], list[str]]
 """What one round is asked for: of Usher, of the echo server."""
@@ -63,7 +69,7 @@ class Server(MeasuredServer):
     def round(self, scenario: str, *options: str) -> Figures:
         """Runs one round against it and returns the client's figures and the server's CPU."""
         self._rounds += 1
-        before, machine = self.cpu_s(), machine_ticks()
+        before, machine, ours_s = self.cpu_s(), busy_s(), self.cpu_s() + _client_s()
         command = [sys.executable, str(HERE / "bench_client.py"), "--target", self.target]
         command += ["--scenario", scenario, "--tag", f"r{os.getpid()}-{self._rounds}", *options]
         command += ["--echo"] if self.echo else []
@@ -73,7 +79,8 @@ class Server(MeasuredServer):
         figures: Figures = json.loads(done.stdout.splitlines()[-1])
         if figures:
             figures["cpu_us"] = (self.cpu_s() - before) / max(1, figures["units"]) * 1e6
-            figures["stolen"] = stolen_share(machine, machine_ticks())
+            ours_s = self.cpu_s() + _client_s() - ours_s
+            figures["others"] = others_share(machine, busy_s(), ours_s)
             figures["sync_p99_ms"] = 0.0 if self.echo else self.sync_p99_ms()
         return figures
 
@@ -142,11 +149,12 @@ def alternating(
     """Returns the figures of both over alternating rounds: of the pairs least disturbed."""
     pairs: list[tuple[Figures, Figures]] = []
     while len(_quiet(pairs)) < rounds and len(pairs) < PAIRS_MOST * rounds:
+        until_quiet()
         options = asked()
         bare = echo.round(scenario[1], *options[1])
         pairs.append((usher.round(scenario[0], *options[0]), bare))
     kept = sorted(pairs, key=_disturbance)[:rounds]
-    print(f"\n{len(pairs)} pairs of rounds; most stolen of those that count: ", end="")
+    print(f"\n{len(pairs)} pairs of rounds; most that others took of those that count: ", end="")
     print(f"{max(map(_disturbance, kept)):.1%}")
     return [ours for ours, _ in kept], [bare for _, bare in kept]
 
@@ -156,7 +164,27 @@ def _quiet(pairs: list[tuple[Figures, Figures]]) -> list[tuple[Figures, Figures]
 
 
 def _disturbance(pair: tuple[Figures, Figures]) -> float:
-    return max(figures["stolen"] for figures in pair)
+    return max(figures["others"] for figures in pair)
+
+
+def until_quiet() -> None:
+    """Returns when others take nothing from a machine that works, or after WAIT_S.
+
+    What an idle processor would not have got is told nowhere, so this works while it looks.
+    """
+    end_s = monotonic() + WAIT_S
+    while monotonic() < end_s:
+        before, worked_s, look_end_s = busy_s(), process_time(), monotonic() + LOOK_S
+        while monotonic() < look_end_s:
+            pass
+        if others_share(before, busy_s(), process_time() - worked_s) <= QUIET:
+            return
+
+
+def _client_s() -> float:
+    """Returns the processor seconds of this process and of all clients that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime + process_time()
 
 
 def mid(figures: list[Figures], name: str) -> float:
@@ -193,28 +221,35 @@ def measure(rounds: int, seconds: float, folder: Path) -> Figures:
     return result
 
 
-def machine_speed(echo: Server) -> float:
-    """Returns what the echo server answers in a closed loop just now, calls a second."""
-    return echo.round("enqueue", "--seconds", str(SPEED_S))["per_s"]
-
-
-def open_capacity(server: Server, rate: float) -> float:
-    """Returns the highest Poisson rate, from `rate` in steps of 8%, that leaves no growing queue.
-
-    A rate is sustained if 97% of it is answered and p99 stays under OVERLOADED_MS, in one of
-    two undisturbed tries.
-    """
-    while any(_sustains(server, rate * STEP) for _ in range(2)):
-        rate *= STEP
-    return rate
-
-
-def _sustains(server: Server, rate: float) -> bool:
+def closed_loops(*servers: Server) -> list[float]:
+    """Returns what each gets through in a closed loop just now, in calls a second."""
     for _ in range(PAIRS_MOST):
+        until_quiet()
+        rounds = [server.round("enqueue", "--seconds", str(CLOSED_S)) for server in servers]
+        if max(figures["others"] for figures in rounds) <= QUIET:
+            break
+    return [figures["per_s"] for figures in rounds]
+
+
+def open_share(server: Server) -> float:
+    """Returns the capacity in an open loop, as a share of what the closed loop gets through.
+
+    The highest Poisson rate, from 0.6 in steps of 8%, that leaves no growing queue: 97% of it is
+    answered and p99 stays under OVERLOADED_MS, in one of two undisturbed tries.
+    """
+    share = 0.6
+    while any(_sustains(server, share * STEP) for _ in range(2)):
+        share *= STEP
+    return share
+
+
+def _sustains(server: Server, share: float) -> bool:
+    for _ in range(PAIRS_MOST):
+        rate = share * closed_loops(server)[0]
         figures = server.round("enqueue", "--seconds", str(PROBE_S), "--rate", str(rate))
         if figures["per_s"] >= 0.97 * rate and figures["p99_ms"] < OVERLOADED_MS:
             return True
-        if figures["stolen"] <= QUIET:
+        if figures["others"] <= QUIET:
             break
     return False
 
@@ -235,16 +270,11 @@ def _measure_enqueue(
 def _measure_open(
     usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
 ) -> None:
-    capacities, speeds = [], []
-    for server, name in ((usher, "enqueue_per_s"), (echo, "echo_per_s")):
-        before = machine_speed(echo)
-        capacities.append(open_capacity(server, 0.6 * result[name]))
-        speeds.append((before + machine_speed(echo)) / 2)
+    shares = [open_share(server) for server in (usher, echo)]
 
     def at_70_percent() -> Options:
-        speed = machine_speed(echo)  # a quicker machine only makes it easier for both
-        pairs = zip(capacities, speeds, strict=True)
-        rates = [0.7 * capacity * min(1.0, speed / then) for capacity, then in pairs]
+        closed = closed_loops(usher, echo)
+        rates = [OF_CAPACITY * share * per_s for share, per_s in zip(shares, closed, strict=True)]
         first, second = ([*time_box, "--rate", str(rate)] for rate in rates)
         return first, second
 
@@ -256,7 +286,7 @@ def _measure_open(
     result["p99_ms"] = mid(ours, "p99_ms")
     result["echo_p99_ms"] = mid(bare, "p99_ms")
     result["sync_p99_ms"] = sync_ms
-    result["open_capacity_per_s"], result["echo_open_capacity_per_s"] = capacities
+    result["open_share"], result["echo_open_share"] = shares
 
 
 def _measure_batch(

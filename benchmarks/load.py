@@ -30,6 +30,7 @@ from measured_server import (
     busy_s,
     cpu_s,
     free_port,
+    others_share,
     running_process,
 )
 
@@ -146,7 +147,7 @@ def generate(
     if not text.startswith("{"):
         raise SystemExit(f"{load.name} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     figures: Figures = json.loads(text)
-    figures["others"] = max(0.0, ended[0] - began[0] - ours_s) / (ended[1] - began[1])
+    figures["others"] = others_share(began, ended, ours_s)
     figures["cpu_s_per_1000"] = figures["server_cpu_s"] / max(1, figures["units"]) * 1000
     return {"journal": journal, "load": load.name, **figures}
 

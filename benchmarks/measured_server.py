@@ -60,15 +60,6 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def machine_ticks() -> tuple[int, int]:
-    """Returns the processors' time taken by the hypervisor, and all of it (Linux), in ticks."""
-    stat = Path("/proc/stat")
-    if not stat.exists():
-        return 0, 0
-    ticks = [int(field) for field in stat.read_text().split("\n", 1)[0].split()[1:9]]
-    return ticks[7], sum(ticks)
-
-
 def busy_s() -> tuple[float, float]:
     """Returns the processors' time that was used or taken by anybody, and all of it (Linux)."""
     fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
@@ -77,9 +68,9 @@ def busy_s() -> tuple[float, float]:
     return sum(ticks) - idle - waiting_for_disk, sum(ticks)
 
 
-def stolen_share(before: tuple[int, int], after: tuple[int, int]) -> float:
-    """Returns the share of the processors that the hypervisor took between two readings."""
-    return (after[0] - before[0]) / max(1, after[1] - before[1])
+def others_share(before: tuple[float, float], after: tuple[float, float], ours_s: float) -> float:
+    """Returns the share of the processors that went to others between two readings of `busy_s`."""
+    return max(0.0, after[0] - before[0] - ours_s) / max(1e-9, after[1] - before[1])
 
 
 def free_port() -> int:
