@@ -21,8 +21,8 @@ from usher.simulation.world import World
 pytestmark = pytest.mark.theory
 
 Case = dict[str, Any]
-CONTACTS = 100_000
-BATCHES = 20
+CONTACTS = 50_000
+BATCHES = 15
 STANDARD_ERRORS = 4
 SEED = 20261122
 

@@ -45,15 +45,14 @@ class Luck:
 def arrival_times(
     arrivals: Arrivals, from_ms: int, generator: Generator, luck: Luck
 ) -> Iterator[int]:
-    """Returns the moments, ascending, none before `from_ms`."""
+    """Returns the moments, ascending; none before `from_ms` but those of a list."""
     match arrivals:
         case Poisson():
             return _gaps_ms(from_ms, MS_PER_HOUR / arrivals.per_hour, generator)
         case Gaps():
             return _renewals(from_ms, arrivals.gap, generator)
         case Listed():
-            moments = (round(at_s * MS_PER_S) for at_s in arrivals.at_s)
-            return (at_ms for at_ms in moments if at_ms >= from_ms)
+            return iter([round(at_s * MS_PER_S) for at_s in arrivals.at_s])
         case Curve():
             return (at_ms for at_ms in _of_curve(arrivals, generator, luck) if at_ms >= from_ms)
 

@@ -99,14 +99,14 @@ def read_policy(path: Path) -> Policy:
 
     Raises `FileRefused`, also when the file cannot be read at all.
     """
-    file = _File(path)
+    file = TomlFile(path)
     policy, _, findings = _read_policy(file)
     return _sound(policy, file.located(findings))
 
 
 def read_roster(path: Path, policy: Policy) -> Roster:
     """Returns the roster of a file, fit for the policy, without desks. Raises `FileRefused`."""
-    file = _File(path)
+    file = TomlFile(path)
     roster, _, findings = _read_roster(file, policy)
     return _sound(roster, file.located(findings))
 
@@ -116,7 +116,7 @@ def read_configuration(policy_path: Path, roster_path: Path) -> Configuration:
 
     Raises `FileRefused` with the findings of both files, each at its line in its own file.
     """
-    policy_file, roster_file = _File(policy_path), _File(roster_path)
+    policy_file, roster_file = TomlFile(policy_path), TomlFile(roster_path)
     policy, of_policy, findings = _read_policy(policy_file)
     roster, of_roster, more = _read_roster(roster_file, policy)
     if errors_of(findings):
@@ -148,7 +148,7 @@ def _sound(value: _Read | None, findings: list[FileFinding]) -> _Read:
     return value
 
 
-def _read_policy(file: "_File") -> tuple[Policy | None, Row, list[Finding]]:
+def _read_policy(file: "TomlFile") -> tuple[Policy | None, Row, list[Finding]]:
     """Returns the policy, without the tables whose shape is wrong, what was read, all findings."""
     if file.values is None:
         return None, {}, file.findings
@@ -179,7 +179,9 @@ def _channel_defaults(name: str) -> dict[str, object]:
     return {} if rules is None else msgspec.to_builtins(rules)
 
 
-def _read_roster(file: "_File", policy: Policy | None) -> tuple[Roster | None, Row, list[Finding]]:
+def _read_roster(
+    file: "TomlFile", policy: Policy | None
+) -> tuple[Roster | None, Row, list[Finding]]:
     """Returns the roster, without the tables whose shape is wrong, what was read, all findings.
 
     Without a policy only the shape is checked.
@@ -251,7 +253,7 @@ def _tables(values: Mapping[str, object], key: str) -> _Tables:
     return cast(_Tables, found) if isinstance(found, dict) else {}
 
 
-class _File:
+class TomlFile:
     """A file as TOML read it: `values` None if it could not, `findings` then says why."""
 
     def __init__(self, path: Path) -> None:
