@@ -1,11 +1,13 @@
 """The page and its plots: complete, safe to open, readable without eyes, the same every time."""
 
+import ast
 import re
-import subprocess
 import sys
 from functools import cache
 from html.parser import HTMLParser
-from math import isnan, nan
+from itertools import pairwise
+from math import nan
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -14,6 +16,9 @@ from msgspec.structs import replace
 from tests.simulation.test_report_tables import long_run, results
 
 import usher.simulation.report as package
+from usher.queue.rules import Capacity, ChannelCapacity
+from usher.queue.values import Channel
+from usher.simulation.distributions import Deterministic, Exponential, LogNormal
 from usher.simulation.experiment import Result
 from usher.simulation.report.drawing import (
     LINES_MOST,
@@ -25,14 +30,21 @@ from usher.simulation.report.drawing import (
     draw_panels,
     draw_points,
 )
+from usher.simulation.report.markup import inline_svg
 from usher.simulation.report.page import ReportsMissing, page
 from usher.simulation.report.plots import Plot, case_plots, day_plots
-from usher.simulation.report.summary import day_parts
+from usher.simulation.report.question import (
+    GROUP_HEADERS,
+    TYPE_HEADERS,
+    group_rows,
+    type_rows,
+)
+from usher.simulation.report.summary import COURSE_BY_NAME, day_parts
 from usher.simulation.report.tables import comparison_rows, day_rows, figure_rows
+from usher.simulation.scenario import Again, Break, ContactType, Gaps, Group, Shift
 
 EVIL = "</title><script>alert('1')</script>\"& --> ]]> $x$ \x00"
 VOID = {"meta"}
-CLOSED_BY_ITSELF = "/"
 
 
 class Reader(HTMLParser):
@@ -86,6 +98,24 @@ def with_name(result: Result, name: str) -> Result:
     return replace(result, case=replace(result.case, name=name))
 
 
+def line(label: str, *values: float) -> Line:
+    bounds, column = np.arange(len(values) + 1) * 30.0, np.array(values)
+    return Line(label=label, bounds_min=bounds, mean=column, low=column, high=column)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Line]]:
+    """Lines by the title of their axis, as given to be drawn; nothing is drawn."""
+    found: dict[str, list[Line]] = {}
+
+    def keep(lines: list[Line], axis: str, *, is_whole: bool = False) -> str:
+        found[axis] = lines
+        return "<svg></svg>"
+
+    monkeypatch.setattr("usher.simulation.report.plots.draw_lines", keep)
+    return found
+
+
 def test_every_element_of_the_page_is_closed_in_order() -> None:
     assert [] == reader().wrong
     assert whole_page().startswith("<!doctype html>")
@@ -114,7 +144,7 @@ def test_what_the_page_points_at_is_there_once() -> None:
     assert pointed and set() == pointed - set(ids)
 
 
-def test_everything_that_comes_from_a_name_is_escaped() -> None:
+def test_everything_that_comes_from_a_name_is_escaped(drawn: dict[str, list[Line]]) -> None:
     scenario = results()[0].case.scenario
     evil = replace(
         scenario,
@@ -138,7 +168,7 @@ def test_everything_that_comes_from_a_name_is_escaped() -> None:
 def test_the_page_can_be_read_without_eyes() -> None:
     levels = [int(tag[1]) for tag, _ in reader().named("h1", "h2", "h3", "h4")]
     assert 1 == levels[0] and 1 == levels.count(1)
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert {"col", "row"} == {attributes["scope"] for _, attributes in reader().named("th")}
     drawings = reader().named("svg")
     assert len(plots()) == len(drawings)
@@ -153,7 +183,7 @@ def test_the_page_can_be_read_without_eyes() -> None:
 def test_the_page_tells_what_was_asked_and_what_came_of_it() -> None:
     words = set(reader().words)
     told = {"Tuesdays", "Made-up figures.", "morning", "plain", "a day, open 09:00-12:00"}
-    told |= {"10:00-11:00", "exponential, mean 120 s, deviation 120 s", "1 x chat"}
+    told |= {"10:00-11:00", "25.00", "exponential, mean 120 s, deviation 120 s", "1 x chat"}
     told |= {cell for row in figure_rows(results()[0]) for cell in row}
     told |= {cell for row in comparison_rows(results()) for cell in row}
     told |= {cell for row in day_rows(day_parts(results()[1])) for cell in row}
@@ -162,14 +192,70 @@ def test_the_page_tells_what_was_asked_and_what_came_of_it() -> None:
     assert "Before you trust the figures" not in words
 
 
+def test_a_type_of_contact_is_told_with_all_that_is_particular_to_it() -> None:
+    after = Deterministic(60)
+    visitors = ContactType(
+        branch="main",
+        service="cards",
+        channel=Channel.WALK_IN,
+        arrivals=Gaps(gap=Deterministic(90)),
+        handling=LogNormal(200, 100),
+        walk=Deterministic(20),
+        no_show=0.05,
+        batch=(0.5, 0.5),
+        balking=Exponential(600),
+        retrial=Again(share=0.3, after=after),
+        redial=Again(share=0.125, after=after),
+    )
+    scenario = replace(results()[0].case.scenario, types={"visit": visitors})
+    (row,) = type_rows(scenario)
+    assert len(TYPE_HEADERS) == len(row)
+    assert (
+        "visit",
+        "walk_in",
+        "branch main, cards",
+        "one after another, gap always 90 s",
+        "for ever",
+        "lognormal, mean 200 s, deviation 100 s",
+        "-",
+    ) == row[:-1]
+    assert [
+        "come in batches",
+        "some turn away when told the wait",
+        "5% do not show up",
+        "walk always 20 s",
+        "30% of those who left come again after always 60 s",
+        "12.5% of those served in vain call again after always 60 s",
+    ] == row[-1].split("; ")
+
+
+def test_a_group_of_agents_is_told_shift_by_shift() -> None:
+    pause = Break(from_min=600, until_min=615)
+    shift = Shift(agents=4, from_min=540, until_min=720, breaks=(pause,))
+    capacity = Capacity(units=4, channels={Channel.CHAT: ChannelCapacity(price=2, most=3)})
+    group = Group(
+        capacity=capacity,
+        agents=2,
+        shifts=(shift,),
+        skills={"cards": 5},
+        absence=0.08,
+        cost_per_hour=1234.5,
+    )
+    rows = group_rows(replace(results()[0].case.scenario, groups={"front": group}))
+    ends = ("2 x chat", "cards 5", "8%", "1,234.50")
+    assert (
+        ("front", "2", "all the time", "-", *ends),
+        ("front", "4", "09:00-12:00", "10:00-10:15", *ends),
+    ) == rows
+    assert {len(GROUP_HEADERS)} == {len(row) for row in rows}
+
+
 def test_the_page_warns_before_it_tells() -> None:
-    stopped = replace(results()[0], stopped=True, reached=False)
+    stopped = replace(long_run(), stopped=True, reached=False)
     words = Reader(page((stopped,), "Tuesdays")).words
-    warnings = [
-        place for place, each in enumerate(words) if each.startswith(("Stopped", "The want"))
-    ]
+    warnings = [at for at, each in enumerate(words) if each.startswith(("Stopped", "The wanted"))]
     assert 2 == len(warnings)
-    assert max(warnings) < words.index("What was asked", words.index("In short") + 1)
+    assert max(warnings) < words.index("In short")
 
 
 def test_colours_of_plots_follow_the_style_of_the_page() -> None:
@@ -188,9 +274,9 @@ def test_a_page_of_a_long_run_has_no_day() -> None:
 
 
 def test_a_page_of_nothing_finished_says_so() -> None:
-    nothing = replace(results()[0], samples=(), numbers=(), stopped=True)
-    told = Reader(page((nothing, results()[1]), "Tuesdays"))
-    assert "today: no replication was finished, there are no figures." in told.words
+    nothing = replace(long_run(), samples=(), numbers=(), stopped=True)
+    told = Reader(page((nothing, long_run()), "Tuesdays"))
+    assert "long: no replication was finished, there are no figures." in told.words
     assert [] == told.wrong
 
 
@@ -203,24 +289,30 @@ def test_without_matplotlib_the_page_says_what_to_install(monkeypatch: pytest.Mo
         page(results(), "Tuesdays")
 
 
-def test_nothing_but_plots_needs_matplotlib() -> None:
-    code = (
-        "import sys; from usher.simulation.report import exports, page, tables; "
-        "sys.exit(any(name.startswith('matplotlib') for name in sys.modules))"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_only_drawings_import_matplotlib_and_the_page_only_when_it_is_made() -> None:
+    folder = Path(page.__code__.co_filename).parent
+    trees = {path.stem: ast.parse(path.read_text()) for path in folder.glob("*.py")}
+    importers = {
+        (name, node.module or "")
+        for name, tree in trees.items()
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert {"drawing"} == {name for name, module in importers if module.startswith("matplotlib")}
+    assert {"plots"} == {name for name, module in importers if module.endswith(".drawing")}
+    assert set() == {name for name, module in importers if module.endswith(".plots")}
 
 
 def test_two_calls_draw_the_same() -> None:
-    again = (*day_plots(results()), *case_plots(results()))
-    assert [plot.svg for plot in plots().values()] == [plot.svg for plot in again]
+    for plot in plots().values():
+        assert inline_svg(plot.svg, plot.name, plot.alt) in whole_page()
 
 
 def test_a_drawing_is_not_of_the_taste_of_its_user_and_leaves_it_alone() -> None:
-    expected = plots()["arrivals"].svg
+    expected = draw_lines([line("one", 1.0, 2.0)], "wait (s)")
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
         before = dict(mpl.rcParams)
-        assert expected == day_plots(results())[0].svg
+        assert expected == draw_lines([line("one", 1.0, 2.0)], "wait (s)")
         assert before == dict(mpl.rcParams)
 
 
@@ -276,27 +368,53 @@ def levels(steps: list[float]) -> list[float]:
     return steps[:-1:2]
 
 
-def test_one_case_shows_percentiles_of_waits_and_several_show_their_means() -> None:
-    alone = {plot.name: plot for plot in day_plots(results()[:1])}
-    for words in ("mean wait", "median wait", "90% wait at most"):
-        assert f">{words}</text>" in alone["waits"].svg
-        assert f">{words}</text>" not in plots()["waits"].svg
-    assert ">one more</text>" in plots()["waits"].svg
+def test_one_case_shows_percentiles_of_waits_and_several_show_their_means(
+    drawn: dict[str, list[Line]],
+) -> None:
+    day_plots(results()[:1])
+    waits = {line.label: line.mean.tolist() for line in drawn["wait (s)"]}
+    parts = day_parts(results()[0])
+    for course in (COURSE_BY_NAME[name] for name in ("mean_wait", "wait_p50", "wait_p90")):
+        means = [spread.mean for part in parts if (spread := part.figures[course.name])]
+        assert means == waits[course.title]
+    day_plots(results())
+    assert ["today", "one more"] == [line.label for line in drawn["wait (s)"]]
 
 
-def test_of_many_cases_the_first_few_are_drawn_through_the_day() -> None:
-    many = [with_name(results()[0], f"_case {place}") for place in range(LINES_MOST + 2)]
+def test_of_many_cases_the_first_few_are_drawn_through_the_day(
+    drawn: dict[str, list[Line]],
+) -> None:
+    many = [with_name(results()[0], f"case {place}") for place in range(LINES_MOST + 2)]
     plot = day_plots(many)[0]
     assert "The first 4 of 6 cases." in plot.caption
-    assert ">_case 3</text>" in plot.svg and "_case 4" not in plot.svg
     assert "band" not in plot.caption
+    lines = drawn["contacts per 30 min"]
+    assert ["case 0", "case 1", "case 2", "case 3"] == [line.label for line in lines]
+    assert {False} == {line.with_band for line in lines}
+
+
+def test_shares_are_drawn_as_per_cent_with_a_band(drawn: dict[str, list[Line]]) -> None:
+    plots = day_plots(results()[:1])
+    (line,) = drawn["service level (%)"]
+    spread = day_parts(results()[0])[2].figures["service_level"]
+    assert spread is not None and spread.low is not None and spread.high is not None
+    expected = (100 * spread.mean, 100 * spread.low, 100 * spread.high)
+    assert pytest.approx(expected) == (line.mean[2], line.low[2], line.high[2])
+    assert line.with_band and "band of a line" in plots[1].caption
+    assert [540, 570, 600, 630, 660, 690, 720] == line.bounds_min.tolist()
 
 
 def test_words_in_a_plot_are_escaped_and_never_formulas() -> None:
-    for plot in (*day_plots([with_name(results()[0], EVIL)] * 2), *case_plots([results()[0]] * 2)):
-        assert "<script" not in plot.svg
-    assert "&lt;script&gt;" in day_plots([with_name(results()[0], "<script> $x$")] * 2)[0].svg
-    assert "$x$" in day_plots([with_name(results()[0], "<script> $x$")] * 2)[0].svg
+    name = "<b> $x$ & \x00"
+    drawings = (
+        draw_lines([line(name, 1.0), line("_other", 2.0)], "wait (s)"),
+        draw_panels([("wait (s)", [Dot(name, Range(1, 0, 2))])]),
+        draw_points([Point(name, Range(1, 0, 2), Range(1, 0, 2))], "cost", "wait (s)"),
+    )
+    for svg in drawings:
+        assert "&lt;b&gt; $x$ &amp; \ufffd</text>" in svg
+        assert "<b>" not in svg and "\x00" not in svg
+    assert ">_other</text>" in drawings[0]
 
 
 def test_a_long_name_keeps_its_end() -> None:
@@ -318,14 +436,11 @@ def test_a_hollow_dot_may_be_chance() -> None:
 
 
 def test_what_has_no_data_leaves_a_gap() -> None:
-    bounds = np.array([0.0, 30.0, 60.0, 90.0])
-    column = np.array([1.0, nan, 3.0])
-    line = Line(label="one", bounds_min=bounds, mean=column, low=column, high=column)
-    heights = line_heights(draw_lines([line], "wait (s)"), "#0072b2")
-    assert not any(map(isnan, heights))
-    empty = np.full(3, nan)
-    none = Line(label="one", bounds_min=bounds, mean=empty, low=empty, high=empty, with_band=True)
-    assert "wait (s)" in draw_lines([none], "wait (s)")
+    drawing = draw_lines([line("one", 1.0, 2.0, nan, 4.0, 5.0)], "wait (s)")
+    paths = re.findall(r'<path d="([^"]*)"[^>]*style="fill: none; stroke: #0072b2', drawing)
+    assert "MLML" == re.sub("[^ML]", "", max(paths, key=len))
+    empty = replace(line("one", nan, nan), with_band=True)
+    assert "wait (s)" in draw_lines([empty], "wait (s)")
 
 
 def test_points_at_one_place_are_named_beside_each_other() -> None:

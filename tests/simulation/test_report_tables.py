@@ -333,7 +333,9 @@ def test_nothing_finished_is_shown_as_nothing() -> None:
 def test_names_are_shown_as_they_are() -> None:
     case = replace(results()[0].case, name="[bold]night[/bold] :smile:")
     told = shown(replace(results()[0], case=case), results()[1])
-    assert 3 == told.count("[bold]night[/bold] :smile:")
+    assert 3 == told.count("[bold]night[/bold] :smile:"), "figures, day, difference from it"
+    told = shown(results()[0], replace(results()[1], case=case))
+    assert 3 == told.count("[bold]night[/bold] :smile:"), "figures, day, its difference"
 
 
 def test_the_tables_hold_the_rows() -> None:
