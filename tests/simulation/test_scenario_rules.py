@@ -690,3 +690,9 @@ def random_group(random: np.random.Generator) -> Group:
         groups=some(random, ("g", "h", "i")),
         languages=some(random, ("EN", "he", "ru")),
     )
+
+
+def test_a_type_may_not_have_the_name_of_all_types() -> None:
+    (error,) = check_scenario(replace(SOUND, types={"all": CALL}), POLICY)
+
+    assert (("types", "all"), ScenarioReason.NAME_TAKEN) == (error.place, error.reason)

@@ -16,6 +16,7 @@ from usher.queue.rules import Policy
 from usher.queue.values import Channel
 from usher.router.branch_policy import minute_text
 from usher.router.findings import Finding, Place, Reason, bad_name, out_of_bounds, too_many
+from usher.simulation.figures import ALL
 from usher.simulation.scenario import (
     AGENTS_MOST,
     Arrivals,
@@ -41,6 +42,7 @@ _S_PER_MIN = 60
 class ScenarioReason(StrEnum):
     """What a finding about a scenario by itself is about; stable, for machines."""
 
+    NAME_TAKEN = "NAME_TAKEN"
     NO_TYPE = "NO_TYPE"
     NO_GROUP = "NO_GROUP"
     QUEUE_OR_BRANCH = "QUEUE_OR_BRANCH"
@@ -75,6 +77,9 @@ def check_scenario(scenario: Scenario, policy: Policy | None) -> list[Finding]:
     for name, rules in scenario.types.items():
         place: Place = ("types", name)
         findings += bad_name(place, name, NAME_PATTERN)
+        if name == ALL:
+            message = f'found the name "{ALL}", which stands for all types in reports'
+            findings.append(Finding(place, ScenarioReason.NAME_TAKEN, message))
         findings += _check_type(place, rules)
         findings += _check_arrivals((*place, "arrivals"), rules.arrivals, scenario.horizon)
         findings += _check_redial((*place, "redial"), name, scenario)
