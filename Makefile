@@ -53,6 +53,10 @@ lock:  ## choose the newest allowed versions anew: requirements.lock
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--quiet --output-file requirements.lock
 
+# Not in the lock: its wheel brings a package `tests`, which would hide this project's.
+build/peers:  # what bench_simulation.py compares with beside SimPy
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --target $@ "ciw==3.2.7"
+
 clean:  ## remove all that make has made
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find queue router simulation tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,5 +1,6 @@
 """The simulator with the production pool against SimPy and Ciw, side by side in one run.
 
+    make build/peers  # Ciw, apart from the other packages
     python benchmarks/bench_simulation.py [--json] [--rounds 5] [--customers 20000]
 
 Model M/M/10+M: 9.5 customers a unit of time, mean service 1, patience 2 (theta 0.5); one process
@@ -27,7 +28,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import ciw
 import simpy
 
 from usher.queue.rules import (
@@ -45,6 +45,7 @@ from usher.simulation.scenario import ContactType, Group, Poisson, Scenario, Ste
 from usher.simulation.streams import Streams
 from usher.simulation.world import World
 
+PEERS = Path(__file__).resolve().parents[1] / "build" / "peers"
 RATE, MEAN_SERVICE, MEAN_PATIENCE, SERVERS = 9.5, 1.0, 2.0, 10
 UNIT_S = 100.0
 HOUR_S = 3600
@@ -80,6 +81,12 @@ def with_simpy(customers: int, seed: int) -> float:
 
 def with_ciw(customers: int, seed: int) -> float:
     """Returns the share that abandons."""
+    if str(PEERS) not in sys.path:
+        sys.path.append(str(PEERS))
+    try:
+        import ciw
+    except ModuleNotFoundError as missing:
+        raise SystemExit("Ciw is not there: make build/peers") from missing
     ciw.seed(seed)
     network = ciw.create_network(
         arrival_distributions=[ciw.dists.Exponential(RATE)],

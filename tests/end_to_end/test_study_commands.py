@@ -102,13 +102,26 @@ def test_every_finding_of_a_wrong_scenario_is_told_with_its_line(tmp_path: Path)
 
 
 def test_an_interrupt_leaves_what_was_finished() -> None:
-    command = [*USHER, "simulate", str(HELP_DESK), "--replications", "5000", "--processes", "2"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    time.sleep(8)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the command
-    told, errors = process.communicate(timeout=60)
-    assert 130 == process.returncode, told + errors
+    for seconds in (5, 15, 45):  # on a busy machine no run may be finished after a few
+        code, told = _interrupted(seconds)
+        assert 130 == code, told
+        assert "Traceback" not in told
+        if "stopped before any run was finished" not in told:
+            break
     assert "replications, 95% confidence intervals" in told
-    assert "Traceback" not in told + errors
+
+
+def _interrupted(seconds: float) -> tuple[int, str]:
+    """Returns exit code and all that was told by a command that is interrupted after a while."""
+    command = [*USHER, "simulate", str(HELP_DESK), "--replications", "5000", "--processes", "2"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the command
+        told, _ = process.communicate(timeout=60)
+        return process.returncode, told

@@ -1,8 +1,8 @@
-"""Recorded days of the bank replayed call by call, as `shared/research/simulation.md` (4) has them.
+"""Recorded days of the bank replayed call by call (`shared/research/simulation.md`, section 4).
 
-Presence guessed by a gap of ten minutes, a head start of 90 s for priority 2, patience of the served
-= own wait + Exp(372 s). With 30 s of hidden work after each call the waits are as recorded; without
-it they are far too short. All days with USHER_FULL=1, else every tenth.
+Presence guessed by a gap of ten minutes, a head start of 90 s for priority 2, patience of the
+served = own wait + Exp(372 s). With 30 s of hidden work after each call the waits are as recorded;
+without it they are far too short. All days with USHER_FULL=1, else every tenth.
 """
 
 from datetime import date

@@ -153,6 +153,12 @@ class _Running:
 
     def run(self, numbers: range) -> None:
         """Runs these replications of all cases; from outside stopped, it keeps what is finished."""
+        try:
+            self._run(numbers)
+        except (KeyboardInterrupt, CancelledError):
+            self.stopped = True
+
+    def _run(self, numbers: range) -> None:
         seed, interval_min = self._plan.seed, self._plan.interval_min
         jobs = {
             self._executor.submit(run, Job(case, seed, number, interval_min)): (place, number)
@@ -160,15 +166,12 @@ class _Running:
             for place, case in enumerate(self._cases)
         }
         self._planned += len(jobs)
-        try:
-            for future in _finished(jobs):
-                place, number = jobs[future]
-                self.found[place][number] = future.result()
-                self._done += 1
-                if self._progress is not None:
-                    self._progress(self._done, self._planned)
-        except (KeyboardInterrupt, CancelledError):
-            self.stopped = True
+        for future in _finished(jobs):
+            place, number = jobs[future]
+            self.found[place][number] = future.result()
+            self._done += 1
+            if self._progress is not None:
+                self._progress(self._done, self._planned)
 
 
 def _rounds(plan: Plan, *, once: bool) -> Iterator[range]:

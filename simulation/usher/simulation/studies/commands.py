@@ -145,16 +145,25 @@ def _run(
 
 @contextmanager
 def pool_of(processes: int | None) -> Iterator[Executor]:
-    """Processes that simulate; they leave an interrupt to the one that asked."""
+    """Processes that simulate; they leave an interrupt to the one that asked.
+
+    They are started while it is ignored here, which they inherit: one that came while they are
+    still importing would else end them.
+    """
     count = processes or len(os.sched_getaffinity(0))
-    context = get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_ignore_interrupts) as pool:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the products are small: threads only spin
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            for _ in range(count):
+                pool.submit(_start)
+        finally:
+            signal.signal(signal.SIGINT, before)
         yield pool
 
 
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+def _start() -> None:
+    """Makes a process start."""
 
 
 def _tell(results: tuple[Result, ...], asked: Asked, console: Console) -> int:
