@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ from usher.simulation.files.scenario_file import read_scenario
 SCENARIOS = Path(__file__).parents[2] / "simulation/usher/simulation/scenarios"
 HELP_DESK = SCENARIOS / "help_desk.toml"
 USHER = (sys.executable, "-m", "usher.router.cli")
+HEEDING_INTERRUPTS = (
+    *(sys.executable, "-c"),
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    " os.execv(sys.argv[1], sys.argv[1:])",
+)
+"""Runs what follows as a terminal would: tests may be run in the background, where a shell has
+interrupts ignored, and whoever is started there inherits that."""
 
 
 def usher(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -115,13 +123,17 @@ def _interrupted(seconds: float) -> tuple[int, str]:
     """Returns exit code and all that was told by a command that is interrupted after a while."""
     command = [*USHER, "simulate", str(HELP_DESK), "--replications", "5000", "--processes", "2"]
     with subprocess.Popen(
-        command,
+        [*HEEDING_INTERRUPTS, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     ) as process:
-        time.sleep(seconds)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the command
-        told, _ = process.communicate(timeout=60)
+        try:
+            time.sleep(seconds)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the command
+            told, _ = process.communicate(timeout=60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         return process.returncode, told
