@@ -4,7 +4,7 @@
 
 Same machine, same client code in another process, the same message sizes; rounds alternate between
 the two, figures are medians over the rounds. A pair of rounds begins when others leave the machine
-alone, waited for up to a minute: other processes and the hypervisor (`steal` in /proc/stat). A pair
+alone, waited for three minutes in all: other processes and the hypervisor (`steal`). A pair
 from which they took more than 1% of the processors is repeated, up to three times as many in all;
 the least disturbed ones count. The last line is one JSON object:
 
@@ -51,8 +51,8 @@ STEP = 1.08
 PROBE_S = 3.0
 OVERLOADED_MS = 100.0  # a rate 4% above capacity is found out within a probe
 CLOSED_S = 1.5  # a closed loop that long tells the machine's speed
-WAIT_S = 60.0  # for a moment in which others take nothing
-LOOK_S = 0.5
+WAIT_S = 180.0  # in all, for moments in which others take nothing
+LOOK_S = 1.0
 Figures = dict[str, float]
 Options = tuple[list[str], list[str]]
 """What one round is asked for: of Usher, of the echo server."""
@@ -149,7 +149,7 @@ def alternating(
     """Returns the figures of both over alternating rounds: of the pairs least disturbed."""
     pairs: list[tuple[Figures, Figures]] = []
     while len(_quiet(pairs)) < rounds and len(pairs) < PAIRS_MOST * rounds:
-        until_quiet()
+        PATIENCE.until_quiet()
         options = asked()
         bare = echo.round(scenario[1], *options[1])
         pairs.append((usher.round(scenario[0], *options[0]), bare))
@@ -167,18 +167,27 @@ def _disturbance(pair: tuple[Figures, Figures]) -> float:
     return max(figures["others"] for figures in pair)
 
 
-def until_quiet() -> None:
-    """Returns when others take nothing from a machine that works, or after WAIT_S.
+class Patience:
+    """Waits for moments in which others take nothing, for WAIT_S in all."""
 
-    What an idle processor would not have got is told nowhere, so this works while it looks.
-    """
-    end_s = monotonic() + WAIT_S
-    while monotonic() < end_s:
-        before, worked_s, look_end_s = busy_s(), process_time(), monotonic() + LOOK_S
-        while monotonic() < look_end_s:
-            pass
-        if others_share(before, busy_s(), process_time() - worked_s) <= QUIET:
-            return
+    def __init__(self) -> None:
+        self._left_s = WAIT_S
+
+    def until_quiet(self) -> None:
+        """Returns when others take nothing from a machine that works, or patience is at its end.
+
+        What an idle processor would not have got is told nowhere, so this works while it looks.
+        """
+        while self._left_s > 0:
+            before, worked_s, look_end_s = busy_s(), process_time(), monotonic() + LOOK_S
+            while monotonic() < look_end_s:
+                pass
+            self._left_s -= LOOK_S
+            if others_share(before, busy_s(), process_time() - worked_s) <= QUIET:
+                return
+
+
+PATIENCE = Patience()
 
 
 def _client_s() -> float:
@@ -224,7 +233,7 @@ def measure(rounds: int, seconds: float, folder: Path) -> Figures:
 def closed_loops(*servers: Server) -> list[float]:
     """Returns what each gets through in a closed loop just now, in calls a second."""
     for _ in range(PAIRS_MOST):
-        until_quiet()
+        PATIENCE.until_quiet()
         rounds = [server.round("enqueue", "--seconds", str(CLOSED_S)) for server in servers]
         if max(figures["others"] for figures in rounds) <= QUIET:
             break
