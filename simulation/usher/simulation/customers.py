@@ -39,7 +39,6 @@ class Customer:
         "handling_ms",
         "kind",
         "leg_id",
-        "number",
         "over",
         "patience_ms",
         "patience_until_ms",
@@ -53,7 +52,6 @@ class Customer:
 
     def __init__(self, kind: "Kind", number: int, attempt: int, at_ms: int) -> None:
         self.kind = kind
-        self.number = number
         self.attempt = attempt
         self.contact_id = ContactId(f"{kind.prefix}{number}")
         self.facts = kind.facts

@@ -13,10 +13,9 @@ from usher.queue.occupancy import PresenceKind
 from usher.queue.values import Actor, ActorKind, Presence
 from usher.simulation.engine import Engine
 from usher.simulation.recorder import Recorder
-from usher.simulation.staff import Does, Turn, Worker
+from usher.simulation.staff import OFFLINE, Does, Turn, Worker
 
 ON_BREAK = "break"
-_OFFLINE = -1
 _KINDS = {
     Presence.READY: PresenceKind.READY,
     Presence.NOT_READY: PresenceKind.NOT_READY,
@@ -45,7 +44,7 @@ class Duty:
     def done(self, worker: Worker) -> None:
         """The worker has finished a leg: a draining one without another goes home."""
         if worker.live == 0 and worker.presence_kind == PresenceKind.DRAINING:
-            self._recorder.presence(worker, _OFFLINE, self._engine.now_ms)
+            self._recorder.presence(worker, OFFLINE, self._engine.now_ms)
 
     def _take_turn(self, worker: Worker, does: Does) -> None:
         match does:
@@ -99,13 +98,13 @@ class Duty:
     def _signed_out(self, event: e.AgentSignedOut) -> None:
         worker = self.workers[event.agent_id]
         worker.signed_in = False
-        draining = PresenceKind.DRAINING if worker.live else _OFFLINE
+        draining = PresenceKind.DRAINING if worker.live else OFFLINE
         self._recorder.presence(worker, draining, self._engine.now_ms)
 
     def _lost(self, event: e.SessionLost) -> None:
         worker = self.workers[event.agent_id]
         worker.signed_in = False
-        self._recorder.presence(worker, _OFFLINE, self._engine.now_ms)
+        self._recorder.presence(worker, OFFLINE, self._engine.now_ms)
 
     def _return(self, worker: Worker) -> None:
         if worker.at_work and not worker.on_break:

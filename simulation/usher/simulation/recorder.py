@@ -8,9 +8,7 @@ from collections.abc import Iterable
 from usher.queue.measures import Outcome
 from usher.simulation.customers import Customer, Kind
 from usher.simulation.rows import Batch, TypeTotals, contact_rows, leg_rows, presence_segments
-from usher.simulation.staff import Worker
-
-_ABSENT = -1
+from usher.simulation.staff import OFFLINE, Worker
 
 
 class Recorder:
@@ -23,12 +21,8 @@ class Recorder:
         self._legs: list[tuple[int, ...]] = []
         self._presence: list[tuple[int, ...]] = []
         self._from_ms = 0
-        self._busy = 0
-        self._busy_ms = 0
-        self._busy_since_ms = 0
-        self._wrapping = 0
-        self._wrapping_ms = 0
-        self._wrapping_since_ms = 0
+        self._busy = _Level()
+        self._wrapping = _Level()
         self._before = [(0, 0, 0) for _ in kinds]
 
     @property
@@ -57,35 +51,31 @@ class Recorder:
         """An agent is with a customer from now on."""
         worker.live += 1
         if worker.live == 1:
-            self._count_busy(at_ms, 1)
+            self._busy.change(at_ms, 1)
 
     def wrapping(self, at_ms: int, change: int) -> None:
         """So many more legs wrap up from now on."""
-        self._wrapping_ms += self._wrapping * (at_ms - self._wrapping_since_ms)
-        self._wrapping_since_ms = at_ms
-        self._wrapping += change
+        self._wrapping.change(at_ms, change)
 
     def leg(self, worker: Worker, customer: Customer, talked_ms: int, at_ms: int) -> None:
         """Writes a leg down that is done at this moment."""
         worker.live -= 1
         if worker.live == 0:
-            self._count_busy(at_ms, -1)
+            self._busy.change(at_ms, -1)
         kind = customer.kind
         self._legs.append(
             (worker.index, kind.index, customer.talk_from_ms, talked_ms, at_ms, customer.price)
         )
 
     def presence(self, worker: Worker, kind: int, at_ms: int) -> None:
-        """The worker's presence is of this kind from now on, a `PresenceKind`; -1 = offline."""
-        if worker.presence_kind != _ABSENT and at_ms > worker.present_since_ms:
+        """The worker's presence is of this kind from now on, a `PresenceKind` or OFFLINE."""
+        if worker.presence_kind != OFFLINE and at_ms > worker.present_since_ms:
             since_ms = worker.present_since_ms
             self._presence.append((worker.index, since_ms, at_ms, worker.presence_kind))
         worker.presence_kind, worker.present_since_ms = kind, at_ms
 
     def cut(self, at_ms: int, inside: Iterable[Customer] = ()) -> Batch:
         """Returns all since the last cut and begins anew; `inside` = those who stand in no row."""
-        self._count_busy(at_ms, 0)
-        self.wrapping(at_ms, 0)
         for worker in self._workers:
             self.presence(worker, worker.presence_kind, at_ms)
         batch = Batch(
@@ -95,17 +85,12 @@ class Recorder:
             legs=leg_rows(self._legs),
             presence=presence_segments(self._presence),
             totals=self._totals(at_ms, inside),
-            busy_ms=self._busy_ms,
-            wrapping_ms=self._wrapping_ms,
+            busy_ms=self._busy.take_ms(at_ms),
+            wrapping_ms=self._wrapping.take_ms(at_ms),
         )
         self._contacts, self._legs, self._presence = [], [], []
-        self._from_ms, self._busy_ms, self._wrapping_ms = at_ms, 0, 0
+        self._from_ms = at_ms
         return batch
-
-    def _count_busy(self, at_ms: int, change: int) -> None:
-        self._busy_ms += self._busy * (at_ms - self._busy_since_ms)
-        self._busy_since_ms = at_ms
-        self._busy += change
 
     def _totals(self, at_ms: int, inside: Iterable[Customer]) -> tuple[TypeTotals, ...]:
         left_ms = [0] * len(self._kinds)
@@ -128,3 +113,24 @@ class Recorder:
         self._before[kind.index] = (kind.began, kind.ended, kind.inside)
         kind.waiting_ms = kind.inside_ms = 0
         return totals
+
+
+class _Level:
+    """A number of things that go on at once, and its integral over time."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._sum_ms = 0
+        self._since_ms = 0
+
+    def change(self, at_ms: int, by: int) -> None:
+        """So many more go on from now on."""
+        self._sum_ms += self._number * (at_ms - self._since_ms)
+        self._since_ms = at_ms
+        self._number += by
+
+    def take_ms(self, at_ms: int) -> int:
+        """Returns the integral up to now and begins anew."""
+        self.change(at_ms, 0)
+        sum_ms, self._sum_ms = self._sum_ms, 0
+        return sum_ms

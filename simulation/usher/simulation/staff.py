@@ -14,6 +14,9 @@ from usher.simulation.arriving import MS_PER_MIN
 from usher.simulation.scenario import Group, Scenario, Shift
 from usher.simulation.streams import Durations, Streams, durations
 
+OFFLINE = -1
+"""Stands for no presence beside the codes of `PresenceKind`."""
+
 
 class Worker:
     """One agent: what does not change, and how it stands now."""
@@ -22,11 +25,9 @@ class Worker:
         "agent_id",
         "answering",
         "at_work",
-        "desk",
         "group",
         "index",
         "live",
-        "live_since_ms",
         "on_break",
         "presence_kind",
         "present_since_ms",
@@ -41,17 +42,15 @@ class Worker:
         self.group = group
         self.shift = shift
         self.answering: Durations | None = None
-        self.desk = ""
         self.session = 0
         self.signed_in = False
         self.on_break = False
         self.at_work = False
         """Whether the clock says that the agent is to be there."""
-        self.presence_kind = -1
+        self.presence_kind = OFFLINE
         self.present_since_ms = 0
         self.live = 0
         """Live legs, wrap-up included."""
-        self.live_since_ms = 0
 
 
 class Does(ClosedList):
@@ -84,8 +83,6 @@ def hire(scenario: Scenario, streams: Streams) -> list[Worker]:
         for number, place in enumerate(places, start=1):
             worker = Worker(len(workers), AgentId(f"{name}-{number:04d}"), group, place)
             worker.answering = answering
-            if group.desk_branch:
-                worker.desk = str(number)
             workers.append(worker)
     return workers
 
