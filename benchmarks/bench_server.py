@@ -1,10 +1,10 @@
 """Usher with its durable journal against a bare grpc.aio echo server, side by side in one run.
 
-    python benchmarks/bench_server.py [--json] [--rounds 5] [--seconds 3]
+    python benchmarks/bench_server.py [--json] [--rounds 5] [--seconds 3] [--patience 180]
 
 Same machine, same client code in another process, the same message sizes; rounds alternate between
 the two, figures are medians over the rounds. A pair of rounds begins when others leave the machine
-alone, waited for three minutes in all: other processes and the hypervisor (`steal`). A pair
+alone, waited for so many seconds in all: other processes and the hypervisor (`steal`). A pair
 from which they took more than 1% of the processors is repeated, up to three times as many in all;
 the least disturbed ones count. The last line is one JSON object:
 
@@ -51,7 +51,7 @@ STEP = 1.08
 PROBE_S = 3.0
 OVERLOADED_MS = 100.0  # a rate 4% above capacity is found out within a probe
 CLOSED_S = 1.5  # a closed loop that long tells the machine's speed
-WAIT_S = 180.0  # in all, for moments in which others take nothing
+WAIT_S = 180.0
 LOOK_S = 1.0
 Figures = dict[str, float]
 Options = tuple[list[str], list[str]]
@@ -168,21 +168,21 @@ def _disturbance(pair: tuple[Figures, Figures]) -> float:
 
 
 class Patience:
-    """Waits for moments in which others take nothing, for WAIT_S in all."""
+    """Waits for moments in which others take nothing, for `left_s` in all."""
 
     def __init__(self) -> None:
-        self._left_s = WAIT_S
+        self.left_s = WAIT_S
 
     def until_quiet(self) -> None:
         """Returns when others take nothing from a machine that works, or patience is at its end.
 
         What an idle processor would not have got is told nowhere, so this works while it looks.
         """
-        while self._left_s > 0:
+        while self.left_s > 0:
             before, worked_s, look_end_s = busy_s(), process_time(), monotonic() + LOOK_S
             while monotonic() < look_end_s:
                 pass
-            self._left_s -= LOOK_S
+            self.left_s -= LOOK_S
             if others_share(before, busy_s(), process_time() - worked_s) <= QUIET:
                 return
 
@@ -319,7 +319,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--patience", type=float, default=WAIT_S)
     given = parser.parse_args()
+    PATIENCE.left_s = given.patience
     with tempfile.TemporaryDirectory(prefix="usher-bench-") as folder:
         result = measure(given.rounds, given.seconds, Path(folder))
     rounded = {name: round(value, 3) for name, value in result.items()}
