@@ -3,7 +3,9 @@
     python benchmarks/bench_server.py [--json] [--rounds 5] [--seconds 3] [--patience 180]
 
 Same machine, same client code in another process, the same message sizes; rounds alternate between
-the two, figures are medians over the rounds. A pair of rounds begins when others leave the machine
+the two, figures are medians over the rounds. Closed loops have a new process of both for each pair
+of rounds: what a process gets through differs by 10% and more from one start to the next, and stays
+so while it runs. A pair of rounds begins when others leave the machine
 alone, waited for so many seconds in all: other processes and the hypervisor (`steal`). A pair
 from which they took more than 1% of the processors is repeated, up to three times as many in all;
 the least disturbed ones count. The last line is one JSON object:
@@ -27,7 +29,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import monotonic, process_time
@@ -44,6 +47,7 @@ HERE = Path(__file__).parent
 SIZES = "Enqueue=75,Accept=45,Complete=6,Batch=7600"
 AGENTS = 1000
 BUSY = 900
+ROOM = 1000  # units of an agent: room for all contacts of a round
 QUIET = 0.01  # most of the processors' time that others may take from a round
 PAIRS_MOST = 3  # times the rounds that count
 OF_CAPACITY = 0.7
@@ -95,9 +99,13 @@ def echo_server() -> Iterator[Server]:
 
 
 @contextmanager
-def usher_server(folder: Path, units: int, busy: int) -> Iterator[Server]:
+def usher_server(units: int, busy: int = 0) -> Iterator[Server]:
     """A running Usher with its agents signed in, `busy` of them in a chat."""
-    folder.mkdir()
+    with tempfile.TemporaryDirectory(prefix="usher-bench-") as folder:
+        yield from _usher_server(Path(folder), units, busy)
+
+
+def _usher_server(folder: Path, units: int, busy: int) -> Iterator[Server]:
     policy, roster = folder / "policy.toml", folder / "roster.toml"
     policy.write_text(_POLICY)
     roster.write_text(_roster(units))
@@ -139,20 +147,31 @@ def _listening(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().split()[-1]
 
 
+Pair = tuple[Server, Server]
+"""Usher and the echo server."""
+
+
+@contextmanager
+def both(units: int, busy: int = 0) -> Iterator[Pair]:
+    """New processes of both."""
+    with echo_server() as echo, usher_server(units, busy) as usher:
+        yield usher, echo
+
+
 def alternating(
-    usher: Server,
-    echo: Server,
+    pair: Callable[[], AbstractContextManager[Pair]],
     rounds: int,
     scenario: tuple[str, str],
-    asked: Callable[[], Options],
+    asked: Callable[[Server, Server], Options],
 ) -> tuple[list[Figures], list[Figures]]:
     """Returns the figures of both over alternating rounds: of the pairs least disturbed."""
     pairs: list[tuple[Figures, Figures]] = []
     while len(_quiet(pairs)) < rounds and len(pairs) < PAIRS_MOST * rounds:
-        PATIENCE.until_quiet()
-        options = asked()
-        bare = echo.round(scenario[1], *options[1])
-        pairs.append((usher.round(scenario[0], *options[0]), bare))
+        with pair() as (usher, echo):
+            PATIENCE.until_quiet()
+            options = asked(usher, echo)
+            bare = echo.round(scenario[1], *options[1])
+            pairs.append((usher.round(scenario[0], *options[0]), bare))
     kept = sorted(pairs, key=_disturbance)[:rounds]
     print(f"\n{len(pairs)} pairs of rounds; most that others took of those that count: ", end="")
     print(f"{max(map(_disturbance, kept)):.1%}")
@@ -211,23 +230,35 @@ def show(title: str, ours: list[Figures], bare: list[Figures]) -> None:
         print(f"{name:8}{per_s:10.0f}{p50:10.2f}{p99:10.2f}{p999:10.2f}{cpu:15.0f}")
 
 
-def measure(rounds: int, seconds: float, folder: Path) -> Figures:
+def measure(rounds: int, seconds: float) -> Figures:
     """Runs all scenarios and returns the ratios with the figures behind them."""
     time_box = ["--seconds", str(seconds)]
     result: Figures = {}
-    with ExitStack() as stack:
-        echo = stack.enter_context(echo_server())
-        with usher_server(folder / "steady", units=1, busy=BUSY) as usher:
-            both = (time_box, time_box)
-            ours, bare = alternating(usher, echo, rounds, ("steady", "steady"), lambda: both)
-            show("steady state", ours, bare)
-            result["commands_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
-            result["commands_per_s"] = mid(ours, "per_s")
-            result["command_cpu_us"] = mid(ours, "cpu_us")
-        for name, scenario in _WIDE.items():
-            with usher_server(folder / name, units=1000, busy=0) as usher:
-                scenario(usher, echo, rounds, time_box, result)
+    for scenario in (_measure_steady, _measure_enqueue, _measure_open, _measure_batch):
+        scenario(rounds, time_box, result)
     return result
+
+
+def _measure_steady(rounds: int, time_box: list[str], result: Figures) -> None:
+    options = (time_box, time_box)
+    pair = partial(both, units=1, busy=BUSY)
+    ours, bare = alternating(pair, rounds, ("steady", "steady"), lambda *_: options)
+    show("steady state", ours, bare)
+    result["commands_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
+    result["commands_per_s"] = mid(ours, "per_s")
+    result["command_cpu_us"] = mid(ours, "cpu_us")
+
+
+def _measure_enqueue(rounds: int, time_box: list[str], result: Figures) -> None:
+    options = (time_box, time_box)
+    pair = partial(both, units=ROOM)
+    ours, bare = alternating(pair, rounds, ("enqueue", "enqueue"), lambda *_: options)
+    show("enqueue", ours, bare)
+    result["enqueue_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
+    result["enqueue_per_s"] = mid(ours, "per_s")
+    result["echo_per_s"] = mid(bare, "per_s")
+    result["enqueue_cpu_us"] = mid(ours, "cpu_us")
+    result["echo_cpu_us"] = mid(bare, "cpu_us")
 
 
 def closed_loops(*servers: Server) -> list[float]:
@@ -263,32 +294,20 @@ def _sustains(server: Server, share: float) -> bool:
     return False
 
 
-def _measure_enqueue(
-    usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
-) -> None:
-    scenario = ("enqueue", "enqueue")
-    ours, bare = alternating(usher, echo, rounds, scenario, lambda: (time_box, time_box))
-    show("enqueue", ours, bare)
-    result["enqueue_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
-    result["enqueue_per_s"] = mid(ours, "per_s")
-    result["echo_per_s"] = mid(bare, "per_s")
-    result["enqueue_cpu_us"] = mid(ours, "cpu_us")
-    result["echo_cpu_us"] = mid(bare, "cpu_us")
+def _measure_open(rounds: int, time_box: list[str], result: Figures) -> None:
+    with both(units=ROOM) as pair:
+        shares = [open_share(server) for server in pair]
 
+        def at_70_percent(*servers: Server) -> Options:
+            closed = closed_loops(*servers)
+            rates = [
+                OF_CAPACITY * share * per_s for share, per_s in zip(shares, closed, strict=True)
+            ]
+            first, second = ([*time_box, "--rate", str(rate)] for rate in rates)
+            return first, second
 
-def _measure_open(
-    usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
-) -> None:
-    shares = [open_share(server) for server in (usher, echo)]
-
-    def at_70_percent() -> Options:
-        closed = closed_loops(usher, echo)
-        rates = [OF_CAPACITY * share * per_s for share, per_s in zip(shares, closed, strict=True)]
-        first, second = ([*time_box, "--rate", str(rate)] for rate in rates)
-        return first, second
-
-    scenario = ("enqueue", "enqueue")
-    ours, bare = alternating(usher, echo, rounds, scenario, at_70_percent)
+        scenario = ("enqueue", "enqueue")
+        ours, bare = alternating(lambda: nullcontext(pair), rounds, scenario, at_70_percent)
     sync_ms = mid(ours, "sync_p99_ms")
     show("enqueue, open loop at 70%", ours, bare)
     result["p99_vs_echo"] = (mid(ours, "p99_ms") - 2 * sync_ms) / mid(bare, "p99_ms")
@@ -298,19 +317,14 @@ def _measure_open(
     result["open_share"], result["echo_open_share"] = shares
 
 
-def _measure_batch(
-    usher: Server, echo: Server, rounds: int, time_box: list[str], result: Figures
-) -> None:
+def _measure_batch(rounds: int, time_box: list[str], result: Figures) -> None:
     options = ([*time_box, "--callers", "4"], time_box)
-    ours, bare = alternating(usher, echo, rounds, ("batch", "enqueue"), lambda: options)
+    pair = partial(both, units=ROOM)
+    ours, bare = alternating(pair, rounds, ("batch", "enqueue"), lambda *_: options)
     show("batches of 100 (usher: contacts; echo: calls)", ours, bare)
     result["batch_contacts_vs_echo"] = mid(ours, "per_s") / mid(bare, "per_s")
     result["batch_contacts_per_s"] = mid(ours, "per_s")
     result["batch_contact_cpu_us"] = mid(ours, "cpu_us")
-
-
-_WIDE = {"enqueue": _measure_enqueue, "open": _measure_open, "batch": _measure_batch}
-"""What is measured with room for all contacts, each on a server of its own, in this order."""
 
 
 def main() -> None:
@@ -322,8 +336,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=WAIT_S)
     given = parser.parse_args()
     PATIENCE.left_s = given.patience
-    with tempfile.TemporaryDirectory(prefix="usher-bench-") as folder:
-        result = measure(given.rounds, given.seconds, Path(folder))
+    result = measure(given.rounds, given.seconds)
     rounded = {name: round(value, 3) for name, value in result.items()}
     if given.json:
         print(json.dumps(rounded))
