@@ -1,19 +1,14 @@
-"""The queueing systems of `shared/queueing_cases.json` as scenarios; metrics read off batches.
+"""The queueing systems of `shared/queueing_cases.json` as scenarios.
 
 A mean service of 1 in the cases is UNIT_S seconds here, so that whole milliseconds are fine enough.
 Where a case has its own unit (seconds, minutes) that is kept.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
-from numpy.typing import NDArray
 
-from usher.queue.measures import Outcome
 from usher.queue.rules import (
     Capacity,
     ChannelCapacity,
@@ -31,20 +26,15 @@ from usher.simulation.distributions import (
     LogNormal,
     Uniform,
 )
-from usher.simulation.rows import Batch
 from usher.simulation.scenario import Arrivals, ContactType, Gaps, Group, Poisson, Scenario, Steady
 
 UNIT_S = 100.0
 HOUR_S = 3600
 LONG_MS = 24 * 3600 * 1000
 
-Metric = Callable[[Batch], float]
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
 
 class Model(Struct):
-    """A scenario with its policy, the length of its unit in seconds, and how metrics are read."""
+    """A scenario with its policy, the length of its unit in seconds."""
 
     scenario: Scenario
     policy: Policy
@@ -154,131 +144,3 @@ def steady(one: Model, contacts: int, batches: int) -> Scenario:
     size = contacts // batches
     horizon = Steady(warm_up=min(size, 2_000), batch=size, batches=batches)
     return replace(one.scenario, horizon=horizon)
-
-
-class Reader:
-    """Reads metrics off a batch, times in units of the case."""
-
-    def __init__(self, unit_s: float, servers: int, metrics: dict[str, float]) -> None:
-        self._unit_ms = unit_s * 1000
-        self._servers = servers
-        self._metrics = metrics
-
-    def metric(self, name: str) -> Metric | None:
-        """Returns how the metric is read, None if it is none of a run."""
-        for start, read in self._with_time().items():
-            if name.startswith(start):
-                text = name.removeprefix(start).removesuffix("_given_served")
-                limit_ms = self._unit_ms * (1 / 3 if text == "0.3333" else float(text))
-                return partial(read, limit_ms)
-        return self._plain().get(name)
-
-    def _with_time(self) -> dict[str, Callable[[float, Batch], float]]:
-        return {
-            "p_wait_le_": self._wait_within,
-            "p_served_within_": self._served_within,
-        }
-
-    def _plain(self) -> dict[str, Metric]:
-        metrics: dict[str, Metric] = {
-            "p_block": lambda batch: _mean(batch.contacts.outcome == Outcome.OTHER),
-            "p_wait": lambda batch: _mean(self._waits(batch) > 0),
-            "p_wait_exact": lambda batch: _mean(self._waits(batch) > 0),
-            "p_wait_entering": lambda batch: _mean(self._waits(batch) > 0),
-            "p_abandon": lambda batch: _mean(batch.contacts.outcome == Outcome.ABANDONED),
-            "p_abandon_exact": lambda batch: _mean(batch.contacts.outcome == Outcome.ABANDONED),
-            "mean_wait": lambda batch: _mean(self._waits(batch)),
-            "mean_wait_entering": lambda batch: _mean(self._waits(batch)),
-            "mean_wait_all": lambda batch: _mean(self._waits(batch)),
-            "mean_wait_if_wait": lambda batch: _mean(_positive(self._waits(batch))),
-            "mean_wait_served": lambda batch: _mean(self._served_waits(batch)),
-            "mean_wait_abandoned": lambda batch: _mean(self._abandoned_waits(batch)),
-            "var_wait": lambda batch: self._square_off(self._waits(batch), "mean_wait"),
-            "var_wait_served": lambda batch: self._square_off(
-                self._served_waits(batch), "mean_wait_served"
-            ),
-            "mean_queue": lambda batch: (
-                sum(each.waiting_ms for each in batch.totals) / _span(batch)
-            ),
-            "mean_in_system": lambda batch: (
-                sum(each.inside_ms for each in batch.totals) / _span(batch)
-            ),
-            "mean_busy": lambda batch: batch.busy_ms / _span(batch),
-            "occupancy": lambda batch: batch.busy_ms / _span(batch) / self._servers,
-            "p_agent_idle": lambda batch: 1 - batch.busy_ms / _span(batch) / self._servers,
-            "mean_active_chats": _mean_served,
-            "mean_talking": _mean_served,
-            "mean_wrapping": lambda batch: batch.wrapping_ms / _span(batch),
-        }
-        for number in (1, 2):
-            metrics |= self._of_class(number)
-        return metrics
-
-    def _of_class(self, number: int) -> dict[str, Metric]:
-        def waits(batch: Batch) -> Floats:
-            return self._waits(batch)[self._entered(batch, batch.contacts.type == number - 1)]
-
-        def abandoned(batch: Batch) -> float:
-            chosen = batch.contacts.type == number - 1
-            return _mean(batch.contacts.outcome[chosen] == Outcome.ABANDONED)
-
-        def queue(batch: Batch) -> float:
-            return batch.totals[number - 1].waiting_ms / _span(batch)
-
-        def wait(batch: Batch) -> float:
-            return _mean(waits(batch))
-
-        return {
-            f"mean_wait_class{number}": wait,
-            f"mean_wait{number}": wait,
-            f"mean_queue{number}": queue,
-            f"p_abandon{number}": abandoned,
-        }
-
-    def _entered(self, batch: Batch, chosen: Mask) -> Mask:
-        entered: Mask = chosen[batch.contacts.outcome != Outcome.OTHER]
-        return entered
-
-    def _waits(self, batch: Batch) -> Floats:
-        """Of all who were let in, answered or not."""
-        rows = batch.contacts
-        waits: Floats = rows.waits_ms[rows.outcome != Outcome.OTHER] / self._unit_ms
-        return waits
-
-    def _served_waits(self, batch: Batch) -> Floats:
-        rows = batch.contacts
-        waits: Floats = rows.waits_ms[rows.answered_ms >= 0] / self._unit_ms
-        return waits
-
-    def _abandoned_waits(self, batch: Batch) -> Floats:
-        rows = batch.contacts
-        waits: Floats = rows.waits_ms[rows.outcome == Outcome.ABANDONED] / self._unit_ms
-        return waits
-
-    def _square_off(self, waits: Floats, mean: str) -> float:
-        """Around the exact mean: around its own a batch would give too little."""
-        return float(np.mean((waits - self._metrics[mean]) ** 2))
-
-    def _wait_within(self, limit_ms: float, batch: Batch) -> float:
-        return _mean(self._served_waits(batch) * self._unit_ms <= limit_ms)
-
-    def _served_within(self, limit_ms: float, batch: Batch) -> float:
-        rows = batch.contacts
-        return _mean((rows.answered_ms >= 0) & (rows.waits_ms <= limit_ms))
-
-
-def _mean(values: Mask | Floats) -> float:
-    return float(np.mean(values)) if len(values) else 0.0
-
-
-def _positive(values: Floats) -> Floats:
-    return values[values > 0]
-
-
-def _span(batch: Batch) -> int:
-    return batch.until_ms - batch.from_ms
-
-
-def _mean_served(batch: Batch) -> float:
-    inside_ms = sum(each.inside_ms - each.waiting_ms for each in batch.totals)
-    return inside_ms / _span(batch)
