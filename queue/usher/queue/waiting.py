@@ -39,7 +39,8 @@ class Waiting:
         self.contacts: list[Contact] = []
         self.row_of: dict[ContactId, int] = {}
         self.links: dict[AgentId, dict[ContactId, None]] = {}
-        self._lines: dict[QueueName, list[tuple[int, int]]] = {}
+        self.lines: dict[QueueName, list[tuple[int, int, Contact]]] = {}
+        """By queue, in order: (order_ms, sequence, contact); no two have the same sequence."""
         self._preferring = 0
         self._table = np.zeros((_COLUMNS, _ROWS_FIRST), np.int64)
         self._tastes = np.zeros((channels, _ROWS_FIRST), np.int16)
@@ -76,10 +77,10 @@ class Waiting:
             for agent_id in _linked_agents(contact):
                 self.links.setdefault(agent_id, {})[contact.contact_id] = None
         self.marks[row] = marks
-        line = self._lines.get(contact.facts.queue)
+        line = self.lines.get(contact.facts.queue)
         if line is None:
-            line = self._lines[contact.facts.queue] = []
-        insort(line, (order_ms, sequence))
+            line = self.lines[contact.facts.queue] = []
+        insort(line, (order_ms, sequence, contact))
 
     def put_all(
         self, contacts: Sequence[Contact], kinds: Sequence[int], needs: Sequence[int]
@@ -95,8 +96,8 @@ class Waiting:
         self.contacts += contacts
         for row, contact in enumerate(contacts, begin):
             self.row_of[contact.contact_id] = row
-            line = self._lines.setdefault(contact.facts.queue, [])
-            insort(line, (order_ms[row - begin], sequence[row - begin]))
+            line = self.lines.setdefault(contact.facts.queue, [])
+            insort(line, (order_ms[row - begin], sequence[row - begin], contact))
 
     def drop(self, contact_id: ContactId) -> int:
         """Takes a contact out (it must be there); returns its kind."""
@@ -106,7 +107,7 @@ class Waiting:
         marks = int(self.marks[row])
         if marks & LINKED:
             self._unlink(contact)
-        line = self._lines[contact.facts.queue]
+        line = self.lines[contact.facts.queue]
         del line[bisect_left(line, (contact.order_ms, contact.sequence))]
         self._fill(row)
         if marks & PREFERS:
@@ -120,7 +121,7 @@ class Waiting:
         self.contacts.clear()
         self.row_of.clear()
         self.links.clear()
-        self._lines.clear()
+        self.lines.clear()
         if self._preferring:
             self._tastes[:, :count] = 0
             self._preferring = 0
@@ -135,16 +136,16 @@ class Waiting:
         if row is None:
             return 0
         contact = self.contacts[row]
-        line = self._lines[contact.facts.queue]
+        line = self.lines[contact.facts.queue]
         return bisect_left(line, (contact.order_ms, contact.sequence)) + 1
 
     def count(self, queue: QueueName) -> int:
         """Returns how many wait unoffered in the queue."""
-        return len(self._lines.get(queue, ()))
+        return len(self.lines.get(queue, ()))
 
     def ends_ms(self, queue: QueueName) -> tuple[int, int] | None:
         """Returns the order times of the first and the last in the queue; None if it is empty."""
-        line = self._lines.get(queue)
+        line = self.lines.get(queue)
         return (line[0][0], line[-1][0]) if line else None
 
     def rows_of(self, contact_ids: Iterable[ContactId]) -> Longs:
