@@ -31,6 +31,8 @@ class Engine:
         self.now_ms = 0
         self._reactions: dict[type, Callable[..., None]] = {}
         self._steps = 0
+        self._unmatched = False
+        """Whether a record has been applied since the last look whether a match is needed."""
 
     def on(self, kind: type[Happened], react: Callable[[Happened], None]) -> None:
         """What people do about an event of this kind; one reaction for each kind."""
@@ -41,6 +43,7 @@ class Engine:
         events = self.pool.execute(command, self.now_ms)
         if events:
             self.pool.apply(events, self.now_ms)
+            self._unmatched = True
             for event in events:
                 reaction = self._reactions.get(type(event))
                 if reaction is not None:
@@ -69,8 +72,10 @@ class Engine:
             self.agenda.take()()
         else:
             return False
-        if self.pool.needs_match:
-            self.do(_MATCH)
+        if self._unmatched:
+            if self.pool.needs_match:
+                self.do(_MATCH)
+            self._unmatched = False
         self._steps += 1
         if self._steps % _FORGET_EVERY == 0:
             self._forget()

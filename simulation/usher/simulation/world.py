@@ -43,6 +43,10 @@ from usher.simulation.streams import Streams
 
 PLATFORM: Final = Actor(ActorKind.PLATFORM, "simulation")
 
+# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_ACTIVE: Final = LegState.ACTIVE
+_COMPLETED: Final = Outcome.COMPLETED
+
 
 class Unstable(Exception):
     """More contacts wait than the scenario allows: the run would grow without end."""
@@ -218,7 +222,7 @@ class World:
 
     def _accepted(self, event: e.OfferAccepted) -> None:
         customer = self._live[event.contact_id]
-        if event.state is LegState.ACTIVE:
+        if event.state is _ACTIVE:
             self._serve(customer)
         else:
             self._engine.later(0, partial(self._connect, customer))
@@ -293,7 +297,7 @@ class World:
         customer = self._live[event.contact_id]
         now_ms, worker = self._engine.now_ms, customer.worker
         self._leave_work(customer)
-        self._over(customer, Outcome.COMPLETED)
+        self._over(customer, _COMPLETED)
         if worker is not None and event.wrap_until_ms > now_ms:
             self._wrapping[customer.leg_id] = (customer, worker, now_ms)
             self._recorder.wrapping(now_ms, 1)
