@@ -34,10 +34,17 @@ from usher.queue.events import (
     PoolOpened,
     RosterSet,
 )
-from usher.queue.rules import AgentProfile, Policy, QueueRules, Roster
+from usher.queue.rules import (
+    DEFAULT_CHANNELS,
+    AgentProfile,
+    ChannelRules,
+    Policy,
+    QueueRules,
+    Roster,
+)
 from usher.queue.state import Agent, Contact, Leg, copied, duplicate
 from usher.queue.tickets import Seat, Series, Ticket
-from usher.queue.values import NEVER_MS, AgentId, ContactId, LegId, LegState, QueueName
+from usher.queue.values import NEVER_MS, AgentId, ChannelName, ContactId, LegId, LegState, QueueName
 
 
 class Touched:
@@ -71,6 +78,7 @@ class Ledger:
         self.clock_rate = 0
         self.versions: tuple[str, str, str] = ("", "", "")
         self.queues: dict[QueueName, QueueRules] = {}
+        self.channels: dict[ChannelName, ChannelRules] = {}
         self.profiles: dict[AgentId, AgentProfile] = {}
         self.tickets: dict[ContactId, Ticket] = {}
         self.series: dict[tuple[BranchName, LineName], Series] = {}
@@ -162,6 +170,7 @@ class Ledger:
         """Takes the policy as it is (also on restore)."""
         self.policy = policy
         self.queues = {queue.name: queue for queue in policy.queues}
+        self.channels = {**DEFAULT_CHANNELS, **policy.channels}
 
     def set_roster(self, roster: Roster) -> None:
         """Takes the roster as it is (also on restore)."""
