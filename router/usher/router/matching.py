@@ -10,9 +10,9 @@ Knows no events and no clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
 from usher.queue.rules import Policy, Roster
 from usher.queue.state import Agent, Contact
@@ -31,10 +31,10 @@ from usher.router.stages import Stages
 __all__ = ["Matcher", "Pair", "warm_up"]
 
 TOGETHER = 8
-"""So many changed contacts go into the columns together; fewer are quicker one by one."""
+"""So many changed contacts may leave the columns together; fewer are quicker one by one."""
 
 
-class Pair(NamedTuple):
+class Pair(Struct, frozen=True, array_like=True, gc=False):
     """A contact to be offered to an agent; prices in units of the agent's capacity."""
 
     contact_id: ContactId
@@ -94,7 +94,8 @@ class Matcher:
     @property
     def needs_match(self) -> bool:
         """Returns whether `pairs` may find something that it could not find before `settle`."""
-        self._refresh()
+        if self._noted_contacts or self._noted_agents:
+            self._refresh()
         if not (self._newcomers or self._changed or self._freed):
             return False
         if self._agents.with_room:
@@ -109,7 +110,8 @@ class Matcher:
         newcomer = self._only_candidate()
         if newcomer is not None and len(self._agents.with_room) <= single.PAIRS_MAX:
             return self._single(newcomer, sorted(self._agents.with_room), at_ms)
-        self._enter()
+        if self._newcomers:
+            self._enter()
         freed = self._freed_with_room()
         if self._changed:
             index = self._agents.ready()
@@ -136,10 +138,14 @@ class Matcher:
 
     def settle(self) -> None:
         """Forgets what had changed: the pairs were offered (and noted), or there were none."""
-        self._refresh()
-        self._enter()
-        self._changed = {}
-        self._freed = {}
+        if self._noted_contacts or self._noted_agents:
+            self._refresh()
+        if self._newcomers:
+            self._enter()
+        if self._changed:
+            self._changed = {}
+        if self._freed:
+            self._freed = {}
 
     def admits(self, contact: Contact, at_ms: int) -> bool:
         """Returns whether some agent is free now who may take the contact (known here or not).
@@ -201,7 +207,7 @@ class Matcher:
         """Takes the noted records in."""
         if self._noted_contacts:
             noted, self._noted_contacts = self._noted_contacts, {}
-            if self._tickets or len(self._lobby):
+            if self._tickets or self._lobby.live:
                 noted = self._lobby.take_in(noted)
             self._take_in(noted)
         if self._noted_agents:
@@ -210,59 +216,46 @@ class Matcher:
                 index = self._agents.refresh(agent)
                 if index >= 0:
                     self._freed[index] = None
-        if self._freed and not self._newcomers and not len(self._waiting):
+        if self._freed and not self._newcomers and not self._waiting.contacts:
             self._freed = {}  # nobody waits, so no allowed pair is left
 
     def _take_in(self, noted: Mapping[ContactId, Contact]) -> None:
         """Takes what has changed out of the columns; who waits now is a newcomer."""
         waiting, newcomers, queues = self._waiting, self._newcomers, self._kinds.queues
-        there = [contact_id for contact_id in noted if contact_id in waiting.row_of]
-        if there:
-            whole = len(there) == len(waiting)
-            gone = waiting.clear() if whole else [waiting.drop(each) for each in there]
-            for kind in gone:
+        if len(noted) >= TOGETHER and noted.keys() >= waiting.row_of.keys():
+            for kind in waiting.clear():
                 self._kinds.release(kind)
-            for contact_id in there:
-                self._changed.pop(contact_id, None)
+            self._changed.clear()
         for contact_id, contact in noted.items():
+            if contact_id in waiting.row_of:
+                self._kinds.release(waiting.drop(contact_id))
+                self._changed.pop(contact_id, None)
             if contact.waits_unoffered and contact.facts.queue in queues:
                 newcomers[contact_id] = contact
-            else:
+            elif newcomers:
                 newcomers.pop(contact_id, None)
 
     def _enter(self) -> None:
         """Puts the newcomers into the columns; there they count as changed."""
-        if not self._newcomers:
-            return
         newcomers, self._newcomers = self._newcomers, {}
-        plain: list[Contact] = []
-        numbers: list[int] = []
         for contact in newcomers.values():
-            facts = contact.facts
-            kind = self._kinds.number(facts)
-            if kind is None:
-                continue
-            marked = facts.preferences or facts.relationships or contact.pauses
-            if marked or len(newcomers) < TOGETHER:
+            kind = self._kinds.number(contact.facts)
+            if kind is not None:
                 _put(self._waiting, contact, kind, self._agents.channels)
-            else:
-                plain.append(contact)
-                numbers.append(kind)
-            self._kinds.hold(kind)
-            self._changed[contact.contact_id] = None
-        if plain:
-            needs = [need(contact.facts.urgency) for contact in plain]
-            self._waiting.put_all(plain, numbers, needs)
+                self._kinds.hold(kind)
+                self._changed[contact.contact_id] = None
 
     def _only_candidate(self) -> Contact | None:
         """Returns the newcomer that is the only contact to be looked at, None if there are more."""
-        if len(self._newcomers) != 1 or self._changed or (self._freed and len(self._waiting)):
+        waiting = self._waiting.contacts
+        if len(self._newcomers) != 1 or self._changed or (self._freed and waiting):
             return None
         return next(iter(self._newcomers.values()))
 
     def _freed_with_room(self) -> list[int]:
         """Returns the agents that got freer and may have room for something, sorted."""
-        return sorted(self._freed.keys() & self._agents.with_room)
+        with_room = self._agents.with_room
+        return sorted([index for index in self._freed if index in with_room])
 
     def _candidates(self, freed: Sequence[int]) -> Longs:
         """Returns the rows of contacts that changed or that one of these agents could serve."""
@@ -306,7 +299,7 @@ class Matcher:
         """Returns whether the agent has room for one contact at most, and few wait."""
         agents = self._agents
         one = agents.room[index] < 2 * agents.least_price
-        return one and len(self._waiting) <= single.PAIRS_MAX
+        return one and len(self._waiting.contacts) <= single.PAIRS_MAX
 
     def _column(self, index: int, at_ms: int) -> list[Pair]:
         """Returns the pair of the only agent, if there is one."""
@@ -332,10 +325,6 @@ class Matcher:
 def _put(
     waiting: Waiting, contact: Contact, kind: int, channels: Mapping[ChannelName, int]
 ) -> None:
-    facts = contact.facts
-    tastes = [
-        (channels[each.channel], each.strength)
-        for each in facts.preferences
-        if each.channel in channels
-    ]
-    waiting.put(contact, kind, need(facts.urgency), tastes)
+    liked = contact.facts.preferences
+    tastes = [(channels[each.channel], each.strength) for each in liked if each.channel in channels]
+    waiting.put(contact, kind, need(contact.facts.urgency), tastes)

@@ -14,12 +14,14 @@ from usher.queue.values import TERM_MAX, Found
 from usher.queue.waiting import Waiting
 from usher.router.agents import Agents, idle_since_ms
 from usher.router.kinds import Kinds
-from usher.router.scoring import IDLE_STEP_MS, need, urgency_of_one
+from usher.router.scoring import idle_of_one, need, urgency_of_one
 
 PAIRS_MAX = 16
 
 # Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
 _FCFS: Final = Order.FCFS
+_FOUND_FCFS: Final = Found.FCFS
+_FOUND_ROW: Final = Found.ROW
 
 
 def best_agent(
@@ -35,23 +37,19 @@ def best_agent(
     if kind is None:
         return None
     channel, fits, weights = facts.channel, kinds.fit[kind], kinds.queues[facts.queue].weights
-    liked = facts.relationships or facts.preferences
+    liked, pauses = facts.relationships or facts.preferences, contact.pauses
     best: tuple[int, int, int] | None = None
     for index in places:
-        fit, agent = fits.item(index), agents.records[index]
+        fit, room, agent = fits.item(index), agents.room[index], agents.records[index]
         capacity = agents.profiles[index].capacity
         listed = capacity.channels.get(channel)
-        if fit < 0 or agent is None or listed is None or listed.price > agents.room[index]:
+        if fit < 0 or agent is None or listed is None or listed.price > room:
             continue
-        if agent.channel_legs.get(channel, 0) >= listed.most:
+        if agent.channel_legs.get(channel, 0) >= listed.most or agent.agent_id in pauses:
             continue
-        if contact.pauses and agent.agent_id in contact.pauses:
-            continue
-        units = capacity.units
-        since_ms = idle_since_ms(agent)
-        idle = min(max((at_ms - since_ms) // IDLE_STEP_MS, 0), TERM_MAX)
-        used_after = units - agents.room[index] + listed.price
-        score = weights.skill_fit * fit + weights.idle * idle
+        units, since_ms = capacity.units, idle_since_ms(agent)
+        used_after = units - room + listed.price
+        score = weights.skill_fit * fit + weights.idle * idle_of_one(at_ms, since_ms)
         score += weights.workload * (TERM_MAX - TERM_MAX * used_after // units)
         if liked:
             score += _liking(agents, contact, index, weights)
@@ -101,8 +99,8 @@ def best_contact(
 def found(kinds: Kinds, contact: Contact, *, alone: bool) -> Found:
     """Returns how the pair was found: `alone` = the contact was the only one in question."""
     if kinds.queues[contact.facts.queue].order is _FCFS:
-        return Found.FCFS
-    return Found.ROW if alone else Found.COLUMN
+        return _FOUND_FCFS
+    return _FOUND_ROW if alone else Found.COLUMN
 
 
 def urgency(kinds: Kinds, contact: Contact, at_ms: int) -> int:
