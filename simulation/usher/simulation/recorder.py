@@ -28,16 +28,14 @@ class Recorder:
         self._busy = _Level()
         self._wrapping = _Level()
         self._before = [(0, 0, 0) for _ in kinds]
-
-    @property
-    def ended(self) -> int:
-        """Returns how many contacts have ended since the last cut."""
-        return len(self._contacts)
+        self.ended = 0
+        """How many contacts have ended since the last cut."""
 
     def contact(self, customer: Customer, outcome: Outcome, at_ms: int) -> None:
         """Writes a contact down that has ended at this moment (OPEN = it has not)."""
         kind = customer.kind
         is_open = outcome is _OPEN
+        self.ended += 1
         kind.ended += not is_open
         self._contacts.append(
             (
@@ -93,7 +91,7 @@ class Recorder:
             wrapping_ms=self._wrapping.take_ms(at_ms),
         )
         self._contacts, self._legs, self._presence = [], [], []
-        self._from_ms = at_ms
+        self._from_ms, self.ended = at_ms, 0
         return batch
 
     def _totals(self, at_ms: int, inside: Iterable[Customer]) -> tuple[TypeTotals, ...]:

@@ -23,6 +23,7 @@ from usher.queue.values import (
     SYSTEM,
     Actor,
     ActorKind,
+    ChannelName,
     ContactId,
     ContactState,
     LegId,
@@ -70,6 +71,7 @@ class World:
         self._duty = Duty(self._engine, self.workers, self._recorder)
         self._live: dict[ContactId, Customer] = {}
         self._wrapping: dict[LegId, tuple[Customer, Worker, int]] = {}
+        self._accepted_at_once = _accepted_at_once(scenario, policy)
         self._shared: dict[tuple[int, str], SharedWork] = {}
         self._last_wait_ms: dict[QueueName, int] = {}
         self._arrivals: dict[str, Iterator[int]] = {}
@@ -207,8 +209,7 @@ class World:
         customer = self._live[event.contact_id]
         worker = self._duty.workers[event.agent_id]
         customer.leg_id, customer.worker, customer.price = event.leg_id, worker, event.price
-        rules = self._policy.channel_rules(customer.facts.channel)
-        if rules is None or not rules.automatic_accept:
+        if customer.facts.channel not in self._accepted_at_once:
             after_ms = worker.answering.next_ms() if worker.answering else 0
             self._engine.later(after_ms, partial(self._answer, customer, event.leg_id))
 
@@ -341,3 +342,9 @@ class World:
         customer.kind.count(now_ms, -int(customer.waiting), -1)
         customer.waiting = False
         self._recorder.contact(customer, outcome, now_ms)
+
+
+def _accepted_at_once(scenario: Scenario, policy: Policy) -> frozenset[ChannelName]:
+    """Returns the channels on which an offer asks nobody."""
+    rules = {kind.channel: policy.channel_rules(kind.channel) for kind in scenario.types.values()}
+    return frozenset(name for name, each in rules.items() if each and each.automatic_accept)
