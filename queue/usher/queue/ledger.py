@@ -2,6 +2,8 @@
 
     event -> apply -> records (copied, changed, put back) -> due times, touched records
 
+While records are read back, and in a ledger that nobody else looks into, they are changed in place.
+
 It reads no policy and decides nothing: every figure stands in the event. The same events in the
 same order give the same ledger, live, on replay, and after snapshot and tail (`state_hash`).
 """
@@ -63,10 +65,12 @@ class Ledger:
     """State of one pool. Everything public here may be read; only `apply` changes it.
 
     `recent_*` are the records put in place by the record being applied; `touched` gathers over
-    records until it is taken.
+    records until it is taken. `in_place`: contacts and agents are changed where they are, and not
+    gathered, because nobody holds one over a change.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_place: bool = False) -> None:
+        self.in_place = in_place
         self.contacts: dict[ContactId, Contact] = {}
         self.agents: dict[AgentId, Agent] = {}
         self.policy: Policy | None = None
@@ -94,7 +98,6 @@ class Ledger:
         self.touched = Touched()
         self.recent_contacts: list[Contact] = []
         self.recent_agents: list[Agent] = []
-        self.reading_back = False
 
     def apply(self, event: AnyEvent, at_ms: int) -> None:
         """Applies one event of the record at `position` + 1."""
@@ -103,7 +106,9 @@ class Ledger:
         if change is None:
             _OTHERS[kind](self, event, at_ms)
             return
-        contact = duplicate(self.contacts[event.contact_id])  # type: ignore[union-attr]
+        contact = self.contacts[event.contact_id]  # type: ignore[union-attr]
+        if not self.in_place:
+            contact = duplicate(contact)
         change(self, contact, event, at_ms)
         self.put_contact(contact)
 
@@ -142,14 +147,16 @@ class Ledger:
         """Puts a changed copy in place. For the applying modules only."""
         contact.changed_position = self.position + 1
         self.contacts[contact.contact_id] = contact
-        self.touched.contacts[contact.contact_id] = contact
         self.recent_contacts.append(contact)
+        if not self.in_place:
+            self.touched.contacts[contact.contact_id] = contact
 
     def put_agent(self, agent: Agent) -> None:
         """Puts a changed copy in place. For the applying modules only."""
         self.agents[agent.agent_id] = agent
-        self.touched.agents[agent.agent_id] = agent
         self.recent_agents.append(agent)
+        if not self.in_place:
+            self.touched.agents[agent.agent_id] = agent
 
     def apply_pool(self, event: PoolEvent, at_ms: int) -> None:
         """Applies one event of the pool as a whole."""
@@ -216,11 +223,11 @@ class Ledger:
     def replaying(self) -> Iterator[None]:
         """While it is open only records are applied; due times are derived from them at its end."""
         self.deadlines = DeferredDeadlines(self.contacts, self.tickets)
-        self.reading_back = True
+        before, self.in_place = self.in_place, True
         try:
             yield
         finally:
-            self.reading_back = False
+            self.in_place = before
             self.recent_contacts.clear()
             self.recent_agents.clear()
             self.deadlines = Deadlines(self.contacts, self.tickets)

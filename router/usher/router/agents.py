@@ -109,7 +109,7 @@ class Agents:
         old_room, old_legs = self.room[index], self._legs[index]
         room = profile.capacity.units - agent.units_used if may_be_offered(agent, profile) else -1
         self.room[index] = room
-        legs = self._legs[index] = agent.channel_legs
+        legs = self._legs[index] = agent.channel_legs.copy()
         if room < self.least_price:
             self.with_room.discard(index)
             return -1

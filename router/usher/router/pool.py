@@ -73,10 +73,15 @@ AnyCommand.
 
 
 class Pool:
-    """Contacts, agents, policy and roster of one pool, and the decisions on them."""
+    """Contacts, agents, policy and roster of one pool, and the decisions on them.
 
-    def __init__(self) -> None:
-        self.ledger = Ledger()
+    Records that were handed out stay what they were. In a pool that is not `shared` they do not:
+    whoever drives it looks at them and holds none; it has no snapshots and tells no changes of
+    contacts and agents. Decisions and state are the same.
+    """
+
+    def __init__(self, *, shared: bool = True) -> None:
+        self.ledger = Ledger(in_place=not shared)
         self._matcher: Matcher | None = None
         self._matched = False
         self._looked = False
@@ -131,13 +136,17 @@ class Pool:
     @property
     def needs_match(self) -> bool:
         """Returns whether a match may find a pair that the last one could not."""
+        if self._matcher is None and not self._may_match():
+            return False
+        return self.matcher.needs_match
+
+    def _may_match(self) -> bool:
         ledger = self.ledger
         if ledger.policy is None or ledger.roster is None:
             return False
         first_look, self._looked = not self._looked, True
-        if first_look and not any(c.waits_unoffered for c in ledger.contacts.values()):
-            return False  # a restart with nobody waiting serves before the columns are made
-        return self.matcher.needs_match
+        # A restart with nobody waiting serves before the columns are made.
+        return not first_look or any(c.waits_unoffered for c in ledger.contacts.values())
 
     @property
     def matcher(self) -> "Matcher":
@@ -157,7 +166,12 @@ class Pool:
         return self.matcher.queue_position(contact_id)
 
     def snapshot(self) -> PoolSnapshot:
-        """Returns this moment of the pool: cheap to take, written in pieces later."""
+        """Returns this moment of the pool: cheap to take, written in pieces later.
+
+        Raises RuntimeError if the pool is not shared.
+        """
+        if self.ledger.in_place:
+            raise RuntimeError("a pool that is not shared changes its records: no snapshot of it")
         return PoolSnapshot(self.ledger)
 
     @classmethod

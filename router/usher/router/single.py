@@ -36,11 +36,11 @@ def best_agent(
     kind = kinds.number(facts)
     if kind is None:
         return None
-    channel, fits, weights = facts.channel, kinds.fit[kind], kinds.queues[facts.queue].weights
+    channel, weights = facts.channel, kinds.queues[facts.queue].weights
     liked, pauses = facts.relationships or facts.preferences, contact.pauses
     best: tuple[int, int, int] | None = None
     for index in places:
-        fit, room, agent = fits.item(index), agents.room[index], agents.records[index]
+        fit, room, agent = kinds.fit.item(kind, index), agents.room[index], agents.records[index]
         capacity = agents.profiles[index].capacity
         listed = capacity.channels.get(channel)
         if fit < 0 or agent is None or listed is None or listed.price > room:

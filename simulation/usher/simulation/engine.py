@@ -26,7 +26,7 @@ class Engine:
     """The pool, the agenda and the present moment (ms of the run's clock)."""
 
     def __init__(self) -> None:
-        self.pool = Pool()
+        self.pool = Pool(shared=False)
         self.agenda = Agenda()
         self.now_ms = 0
         self._reactions: dict[type, Callable[..., None]] = {}
@@ -65,13 +65,14 @@ class Engine:
 
     def step(self) -> bool:
         """Takes the next act, or what is due before it; returns False if nothing is to come."""
-        at_ms, due_ms = self.agenda.next_ms(), self._next_change()
-        if due_ms is not None and (at_ms is None or due_ms < at_ms):
+        due_ms = self._due_ms if self._due_known else self._next_change()
+        planned = self.agenda.take(due_ms)
+        if planned is not None:
+            self.now_ms, act = planned
+            act()
+        elif due_ms is not None:
             self.now_ms = max(self.now_ms, due_ms)
             self.do(_EXPIRE)
-        elif at_ms is not None:
-            self.now_ms = at_ms
-            self.agenda.take()()
         else:
             return False
         if self._unmatched:

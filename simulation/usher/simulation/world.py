@@ -267,10 +267,10 @@ class World:
             self._engine.later(round(work_ms), partial(self._finish_leg, customer, leg_id))
 
     def _shared_work(self, worker: Worker, customer: Customer) -> SharedWork | None:
-        channel = customer.facts.channel
-        paces = worker.group.slowdown.get(channel)
-        if paces is None:
+        slowdown, channel = worker.group.slowdown, customer.facts.channel
+        if not slowdown or channel not in slowdown:
             return None
+        paces = slowdown[channel]
         key = (worker.index, channel)
         if key not in self._shared:
             self._shared[key] = SharedWork(self._engine, paces)
