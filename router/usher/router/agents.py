@@ -12,7 +12,7 @@ of contacts, queues or scores.
     idle_since  int64   ms; NOT_IDLE with a leg, or if it never was idle
 
 The last three change with the records. They are written when somebody reads them: most matches look
-at a few agents only, by their records.
+at a few agents only, in plain lists.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,17 +37,11 @@ def may_be_offered(agent: Agent, profile: AgentProfile) -> bool:
     return agent.presence is _READY and not agent.lost and agent.session > 0 and not profile.closed
 
 
-def idle_since_ms(agent: Agent) -> int:
-    """Returns since when the agent has no leg; NOT_IDLE with a leg, or if it never was idle."""
-    busy = agent.channel_legs and any(agent.channel_legs.values())
-    return NOT_IDLE if busy or agent.idle_since_ms == NEVER_MS else agent.idle_since_ms
-
-
 class Agents:
     """Static and dynamic columns of all agents of a roster.
 
-    By index as well: `records`, None for who is not there, and `room`, as in `free`. `with_room`
-    holds the indexes of those that may have room for something.
+    Also as plain lists, for whoever looks at a few: `room` as `free`, `since_ms` as `idle_since`,
+    and `legs` by channel. `with_room` holds the indexes of those that may have room for something.
     """
 
     def __init__(self, roster: Roster) -> None:
@@ -103,13 +97,14 @@ class Agents:
         index = self.index.get(agent.agent_id)
         if index is None:
             return -1
-        self.records[index] = agent
         self._unwritten[index] = None
-        profile = self.profiles[index]
-        old_room, old_legs = self.room[index], self._legs[index]
+        profile, since_ms = self.profiles[index], agent.idle_since_ms
+        old_room, old_legs = self.room[index], self.legs[index]
         room = profile.capacity.units - agent.units_used if may_be_offered(agent, profile) else -1
-        self.room[index] = room
-        legs = self._legs[index] = agent.channel_legs.copy()
+        legs = agent.channel_legs.copy()
+        busy = since_ms == NEVER_MS or (legs and any(legs.values()))
+        self.room[index], self.legs[index] = room, legs
+        self.since_ms[index] = NOT_IDLE if busy else since_ms
         if room < self.least_price:
             self.with_room.discard(index)
             return -1
@@ -130,10 +125,10 @@ class Agents:
 
     def _forget_records(self) -> None:
         count = len(self.ids)
-        self.records: list[Agent | None] = [None] * count
         self.room = [-1] * count
         self.with_room: set[int] = set()
-        self._legs: list[Mapping[ChannelName, int]] = [{}] * count
+        self.since_ms = [NOT_IDLE] * count
+        self.legs: list[Mapping[ChannelName, int]] = [{}] * count
         self._unwritten: dict[int, None] = {}
         self._written_legs: list[Mapping[ChannelName, int]] = [{}] * count
 
@@ -157,12 +152,9 @@ class Agents:
         if not self._unwritten:
             return
         for index in self._unwritten:
-            agent = self.records[index]
-            if agent is None:
-                continue
             self._free[index] = self.room[index]
-            self._idle_since[index] = idle_since_ms(agent)
-            written, legs = self._written_legs[index], self._legs[index]
+            self._idle_since[index] = self.since_ms[index]
+            written, legs = self._written_legs[index], self.legs[index]
             if legs is not written and legs != written:
                 self._write_left(index, written, legs)
                 self._written_legs[index] = legs

@@ -65,7 +65,8 @@ def enqueue_contact(
     """Returns the arrival of one contact, or raises."""
     new = command.contact
     check_room(ledger, 1)
-    _check_new(ledger, new)
+    _check_new_id(ledger, new.contact_id)
+    check_queue(ledger, new.facts)
     if ledger.queues[new.facts.queue].most_waiting is not None:
         _check_most_waiting(ledger, matcher, (new,), at_ms)
     return (ContactEnqueued(new.contact_id, new.facts, platform_of(command.actor)),)
@@ -84,7 +85,8 @@ def enqueue_contacts(
         if new.contact_id in seen:
             raise Invalid("contacts.contact_id", "named twice", contact_id=new.contact_id)
         seen.add(new.contact_id)
-        _check_new(ledger, new)
+        _check_new_id(ledger, new.contact_id)
+        check_queue(ledger, new.facts)
     _check_most_waiting(ledger, matcher, contacts, at_ms)
     platform = platform_of(command.actor)
     return tuple(ContactEnqueued(new.contact_id, new.facts, platform) for new in contacts)
@@ -103,11 +105,6 @@ def check_room(ledger: Ledger, count: int) -> None:
             live=ledger.live_count,
             contacts_max=contacts_max,
         )
-
-
-def _check_new(ledger: Ledger, new: NewContact) -> None:
-    _check_new_id(ledger, new.contact_id)
-    check_queue(ledger, new.facts)
 
 
 def _check_new_id(ledger: Ledger, contact_id: ContactId) -> None:

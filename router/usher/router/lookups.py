@@ -120,10 +120,11 @@ def queue_rules(ledger: Ledger, contact: Contact) -> QueueRules | None:
 
 def wrap_until_ms(ledger: Ledger, contact: Contact, at_ms: int) -> int:
     """Returns when wrap-up of the contact's leg ends at the latest; 0 = there is none."""
-    queue = queue_rules(ledger, contact)
+    facts = contact.facts
+    queue = ledger.queues.get(facts.queue)
     wrap_up_ms = queue.wrap_up_ms if queue is not None else None
     if wrap_up_ms is None:
-        wrap_up_ms = channel_rules(ledger, contact.facts.channel).wrap_up_ms
+        wrap_up_ms = ledger.channels.get(facts.channel, _NO_RULES).wrap_up_ms
     return at_ms + wrap_up_ms if wrap_up_ms else 0
 
 

@@ -1,8 +1,8 @@
 """One contact against a few agents, a few contacts against one agent with room for one: no arrays.
 
 For so few pairs array calls cost more. Equal to `stages` in every score and choice (a test compares
-them). Reads the records of agents and the lines of what waits, changes nothing, knows nothing
-beyond them.
+them). Reads the lists of agents and the lines of what waits, changes nothing, knows nothing beyond
+them.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from usher.queue.rules import Order, Weights
 from usher.queue.state import Contact
 from usher.queue.values import TERM_MAX, Found
 from usher.queue.waiting import Waiting
-from usher.router.agents import Agents, idle_since_ms
+from usher.router.agents import Agents
 from usher.router.kinds import Kinds
 from usher.router.scoring import idle_of_one, need, urgency_of_one
 
@@ -40,14 +40,14 @@ def best_agent(
     liked, pauses = facts.relationships or facts.preferences, contact.pauses
     best: tuple[int, int, int] | None = None
     for index in places:
-        fit, room, agent = kinds.fit.item(kind, index), agents.room[index], agents.records[index]
+        fit, room = kinds.fit.item(kind, index), agents.room[index]
         capacity = agents.profiles[index].capacity
         listed = capacity.channels.get(channel)
-        if fit < 0 or agent is None or listed is None or listed.price > room:
+        if fit < 0 or listed is None or listed.price > room:
             continue
-        if agent.channel_legs.get(channel, 0) >= listed.most or agent.agent_id in pauses:
+        if agents.legs[index].get(channel, 0) >= listed.most or agents.ids[index] in pauses:
             continue
-        units, since_ms = capacity.units, idle_since_ms(agent)
+        units, since_ms = capacity.units, agents.since_ms[index]
         used_after = units - room + listed.price
         score = weights.skill_fit * fit + weights.idle * idle_of_one(at_ms, since_ms)
         score += weights.workload * (TERM_MAX - TERM_MAX * used_after // units)

@@ -40,7 +40,7 @@ from usher.simulation.recorder import Recorder
 from usher.simulation.rows import Batch
 from usher.simulation.scenario import Day, Scenario, Steady
 from usher.simulation.staff import Worker, hire, roster_of, turns
-from usher.simulation.streams import Streams
+from usher.simulation.streams import Durations, Streams
 
 PLATFORM: Final = Actor(ActorKind.PLATFORM, "simulation")
 
@@ -162,7 +162,7 @@ class World:
         if self._closes_ms is not None and now_ms >= self._closes_ms:
             return
         customer = kind.customer(attempt, now_ms)
-        if self._balks(customer):
+        if kind.balking is not None and self._balks(customer, kind.balking):
             self._turned_away(customer)
             return
         try:
@@ -176,12 +176,9 @@ class World:
             raise Unstable(f"more than {self._scenario.queue_most} contacts of {kind.name} wait")
         self._be_patient(customer)
 
-    def _balks(self, customer: Customer) -> bool:
+    def _balks(self, customer: Customer, balking: Durations) -> bool:
         """An announced wait is that of the last one answered in the queue, while others wait."""
-        kind = customer.kind
-        if kind.balking is None:
-            return False
-        bearable_ms = kind.balking.next_ms()
+        kind, bearable_ms = customer.kind, balking.next_ms()
         return kind.waiting > 0 and self._last_wait_ms.get(kind.rules.queue, 0) > bearable_ms
 
     def _turned_away(self, customer: Customer) -> None:
@@ -259,7 +256,7 @@ class World:
             self._last_wait_ms[kind.rules.queue] = now_ms - customer.arrived_ms
         self._recorder.served(worker, now_ms)
         work_ms = customer.handling_ms / worker.group.speed.get(kind.name, 1.0)
-        shared = self._shared_work(worker, customer)
+        shared = self._shared_work(worker, customer) if worker.group.slowdown else None
         if shared is not None:
             shared.begin(customer, work_ms, self._finish)
         else:
@@ -267,18 +264,19 @@ class World:
             self._engine.later(round(work_ms), partial(self._finish_leg, customer, leg_id))
 
     def _shared_work(self, worker: Worker, customer: Customer) -> SharedWork | None:
-        slowdown, channel = worker.group.slowdown, customer.facts.channel
-        if not slowdown or channel not in slowdown:
+        channel = customer.facts.channel
+        paces = worker.group.slowdown.get(channel)
+        if paces is None:
             return None
-        paces = slowdown[channel]
         key = (worker.index, channel)
         if key not in self._shared:
             self._shared[key] = SharedWork(self._engine, paces)
         return self._shared[key]
 
     def _leave_work(self, customer: Customer) -> None:
-        if customer.worker is not None and not customer.waiting:
-            shared = self._shared_work(customer.worker, customer)
+        worker = customer.worker
+        if worker is not None and worker.group.slowdown and not customer.waiting:
+            shared = self._shared_work(worker, customer)
             if shared is not None:
                 shared.end(customer)
 
