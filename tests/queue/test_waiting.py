@@ -64,29 +64,6 @@ def test_random_puts_and_drops_keep_columns_and_lines_right() -> None:
     check(waiting, there)
 
 
-def test_contacts_put_together_stand_as_those_put_one_by_one() -> None:
-    together, single = Waiting(2), Waiting(2)
-    for waiting in (together, single):
-        waiting.put(contact_of(500, "y"), 4, 9, [(0, 300)])
-    contacts = [contact_of(number, "xyz"[number % 3], 90 - number % 7) for number in range(150)]
-    kinds, needs = [number % 5 for number in range(150)], list(range(150))
-    together.put_all(contacts, kinds, needs)
-    for each in zip(contacts, kinds, needs, strict=True):
-        single.put(*each)
-    check_table(together, single)
-    for contact_id in [contact.contact_id for contact in contacts]:
-        assert together.drop(contact_id) == single.drop(contact_id)
-    check_table(together, single)
-
-
-def check_table(one: Waiting, other: Waiting) -> None:
-    assert one.row_of == other.row_of
-    for contact_id, row in one.row_of.items():
-        assert one.position(contact_id) == other.position(contact_id)
-        for name in ("order_ms", "sequence", "kind", "need", "marks"):
-            assert getattr(one, name)[row] == getattr(other, name)[row]
-
-
 def test_cleared_columns_are_as_new_ones() -> None:
     waiting = Waiting(2)
     known = v.Relationship(v.AgentId("ann"), 500)

@@ -176,10 +176,11 @@ class CheckedPool(RuleBasedStateMachine):
         assert expected == replayed(records).state_hash()
         for pieces in self.snapshots:
             assert expected == replayed(records, Pool.restore(pieces)).state_hash()
-        again = Pool()
-        for record in records:
-            assert record.events == again.execute(record.command, record.at_ms)
-            again.apply(record.events, record.at_ms)
+        for again in (Pool(), Pool(shared=False)):
+            for record in records:
+                assert record.events == again.execute(record.command, record.at_ms)
+                again.apply(record.events, record.at_ms)
+            assert expected == again.state_hash()
 
 
 def pick(found: Sequence[Item], which: int) -> Item | None:

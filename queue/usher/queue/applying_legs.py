@@ -114,9 +114,9 @@ def _off_hold(leg: Leg, at_ms: int) -> Leg:
 def agent_copy(ledger: Ledger, agent_id: AgentId) -> Agent:
     """Returns a copy of the agent's record whose tables may be changed too.
 
-    The record itself while a journal is read back: nobody holds it yet.
+    The record itself where records are changed in place.
     """
-    if ledger.reading_back:
+    if ledger.in_place:
         return ledger.agents[agent_id]
     agent = duplicate(ledger.agents[agent_id])
     agent.legs = agent.legs.copy()

@@ -64,10 +64,12 @@ class Deadlines:
         self._heap: list[Deadline] = []
         self._retirements: list[Deadline] = []
         """Apart from the others: whoever need not be prompt about them can ask for the rest."""
+        self._new_legs: list[Leg] = []
+        """Not in the heap yet: an offer accepted at once is due no more at the next look."""
 
     def add_leg(self, leg: Leg) -> None:
         """Adds the end of a lease, of joining or of wrap-up."""
-        heapq.heappush(self._heap, _of_leg(leg))
+        self._new_legs.append(leg)
 
     def add_grace(self, leg: Leg) -> None:
         """Adds the moment when the leg's contact re-queues."""
@@ -97,6 +99,7 @@ class Deadlines:
         contacts = self._contacts.values()
         self._heap = [entry for contact in contacts for entry in _all_of(contact)]
         self._heap += map(_of_closing, self._tickets.values())
+        self._new_legs = []
         self._retirements = [_of_retirement(c) for c in contacts if c.retire_ms != NEVER_MS]
         heapq.heapify(self._heap)
         heapq.heapify(self._retirements)
@@ -110,7 +113,18 @@ class Deadlines:
 
     def next_change_ms(self) -> int | None:
         """Returns the next due time of anything but a retirement in ms, or None."""
-        return self._next_of(self._heap)
+        if self._new_legs:
+            self._take_in()
+        return self._next_of(self._heap) if self._heap else None
+
+    def _take_in(self) -> None:
+        """Puts the new legs that still wait for their due time into the heap."""
+        new_legs, self._new_legs = self._new_legs, []
+        for leg in new_legs:
+            contact = self._contacts.get(leg.contact_id)
+            present = None if contact is None else contact.leg(leg.leg_id)
+            if present is not None and _leg_has_due(present) and present.due_ms == leg.due_ms:
+                heapq.heappush(self._heap, _of_leg(leg))
 
     def _next_of(self, heap: list[Deadline]) -> int | None:
         while heap:
@@ -121,6 +135,7 @@ class Deadlines:
 
     def due(self, at_ms: int, most: int) -> list[Deadline]:
         """Returns up to `most` deadlines due by `at_ms` in order of time; they stay in the heap."""
+        self._take_in()
         found = self._due_of(self._heap, at_ms, most)
         retirements = self._due_of(self._retirements, at_ms, most)
         return sorted(found + retirements)[:most] if retirements else found
@@ -139,18 +154,17 @@ class Deadlines:
         contact = self._contacts.get(entry.contact_id)
         if contact is None:
             return False
-        match entry.kind:
-            case Due.RETIREMENT:
-                return contact.retire_ms == entry.due_ms
-            case Due.PAUSE:
-                pause_ms = contact.pauses.get(entry.agent_id)
-                return contact.state is not ContactState.ENDED and pause_ms == entry.due_ms
-            case Due.CLOSING:
-                ticket = self._tickets.get(entry.contact_id)
-                return ticket is not None and _closes(contact, ticket, entry.due_ms)
-            case Due.LEG | Due.GRACE:
-                leg = contact.leg(entry.leg_id)
-                return leg is not None and _leg_stands(leg, entry)
+        kind = entry.kind
+        if kind is _RETIREMENT:
+            return contact.retire_ms == entry.due_ms
+        if kind is _LEG or kind is _GRACE:
+            leg = contact.leg(entry.leg_id)
+            return leg is not None and _leg_stands(leg, entry)
+        if kind is _PAUSE:
+            pause_ms = contact.pauses.get(entry.agent_id)
+            return contact.state is not ContactState.ENDED and pause_ms == entry.due_ms
+        ticket = self._tickets.get(entry.contact_id)
+        return ticket is not None and _closes(contact, ticket, entry.due_ms)
 
 
 class DeferredDeadlines(Deadlines):
@@ -215,7 +229,7 @@ def _closes(contact: Contact, ticket: Ticket, due_ms: int) -> bool:
 
 
 def _leg_stands(leg: Leg, entry: Deadline) -> bool:
-    if entry.kind is Due.GRACE:
+    if entry.kind is _GRACE:
         return leg.grace_due_ms == entry.due_ms and leg.owns
     return _leg_has_due(leg) and leg.due_ms == entry.due_ms
 

@@ -2,6 +2,8 @@
 
     event -> apply -> records (copied, changed, put back) -> due times, touched records
 
+While records are read back, and in a ledger that nobody else looks into, they are changed in place.
+
 It reads no policy and decides nothing: every figure stands in the event. The same events in the
 same order give the same ledger, live, on replay, and after snapshot and tail (`state_hash`).
 """
@@ -34,10 +36,17 @@ from usher.queue.events import (
     PoolOpened,
     RosterSet,
 )
-from usher.queue.rules import AgentProfile, Policy, QueueRules, Roster
+from usher.queue.rules import (
+    DEFAULT_CHANNELS,
+    AgentProfile,
+    ChannelRules,
+    Policy,
+    QueueRules,
+    Roster,
+)
 from usher.queue.state import Agent, Contact, Leg, copied, duplicate
 from usher.queue.tickets import Seat, Series, Ticket
-from usher.queue.values import NEVER_MS, AgentId, ContactId, LegId, LegState, QueueName
+from usher.queue.values import NEVER_MS, AgentId, ChannelName, ContactId, LegId, LegState, QueueName
 
 
 class Touched:
@@ -56,10 +65,12 @@ class Ledger:
     """State of one pool. Everything public here may be read; only `apply` changes it.
 
     `recent_*` are the records put in place by the record being applied; `touched` gathers over
-    records until it is taken.
+    records until it is taken. `in_place`: contacts and agents are changed where they are, and not
+    gathered, because nobody holds one over a change.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_place: bool = False) -> None:
+        self.in_place = in_place
         self.contacts: dict[ContactId, Contact] = {}
         self.agents: dict[AgentId, Agent] = {}
         self.policy: Policy | None = None
@@ -71,6 +82,7 @@ class Ledger:
         self.clock_rate = 0
         self.versions: tuple[str, str, str] = ("", "", "")
         self.queues: dict[QueueName, QueueRules] = {}
+        self.channels: dict[ChannelName, ChannelRules] = {}
         self.profiles: dict[AgentId, AgentProfile] = {}
         self.tickets: dict[ContactId, Ticket] = {}
         self.series: dict[tuple[BranchName, LineName], Series] = {}
@@ -86,7 +98,6 @@ class Ledger:
         self.touched = Touched()
         self.recent_contacts: list[Contact] = []
         self.recent_agents: list[Agent] = []
-        self.reading_back = False
 
     def apply(self, event: AnyEvent, at_ms: int) -> None:
         """Applies one event of the record at `position` + 1."""
@@ -95,7 +106,9 @@ class Ledger:
         if change is None:
             _OTHERS[kind](self, event, at_ms)
             return
-        contact = duplicate(self.contacts[event.contact_id])  # type: ignore[union-attr]
+        contact = self.contacts[event.contact_id]  # type: ignore[union-attr]
+        if not self.in_place:
+            contact = duplicate(contact)
         change(self, contact, event, at_ms)
         self.put_contact(contact)
 
@@ -134,14 +147,16 @@ class Ledger:
         """Puts a changed copy in place. For the applying modules only."""
         contact.changed_position = self.position + 1
         self.contacts[contact.contact_id] = contact
-        self.touched.contacts[contact.contact_id] = contact
         self.recent_contacts.append(contact)
+        if not self.in_place:
+            self.touched.contacts[contact.contact_id] = contact
 
     def put_agent(self, agent: Agent) -> None:
         """Puts a changed copy in place. For the applying modules only."""
         self.agents[agent.agent_id] = agent
-        self.touched.agents[agent.agent_id] = agent
         self.recent_agents.append(agent)
+        if not self.in_place:
+            self.touched.agents[agent.agent_id] = agent
 
     def apply_pool(self, event: PoolEvent, at_ms: int) -> None:
         """Applies one event of the pool as a whole."""
@@ -162,6 +177,7 @@ class Ledger:
         """Takes the policy as it is (also on restore)."""
         self.policy = policy
         self.queues = {queue.name: queue for queue in policy.queues}
+        self.channels = {**DEFAULT_CHANNELS, **policy.channels}
 
     def set_roster(self, roster: Roster) -> None:
         """Takes the roster as it is (also on restore)."""
@@ -207,11 +223,11 @@ class Ledger:
     def replaying(self) -> Iterator[None]:
         """While it is open only records are applied; due times are derived from them at its end."""
         self.deadlines = DeferredDeadlines(self.contacts, self.tickets)
-        self.reading_back = True
+        before, self.in_place = self.in_place, True
         try:
             yield
         finally:
-            self.reading_back = False
+            self.in_place = before
             self.recent_contacts.clear()
             self.recent_agents.clear()
             self.deadlines = Deadlines(self.contacts, self.tickets)

@@ -1,4 +1,4 @@
-"""Columns of the contacts that wait unoffered, and their lines: who is next in which queue.
+"""The contacts that wait unoffered: their lines (who is next in which queue), and columns of them.
 
 A contact is here while its state is waiting and no agent owns it. Rows are dense and their order
 means nothing (a row that leaves is filled with the last one): who comes first is told by
@@ -12,6 +12,9 @@ module knows no agent's state, no policy and no score.
     need         int64   urgency points that time does not change, given by the caller
     marks        int64   sum of PREFERS (has channel preferences) and LINKED (names single agents)
     preferences  int16   one row per channel: strength 0..1000 of the customer's preference
+
+The columns are written when somebody reads them: where few wait, nobody does. What is here stands
+as it was put in, whatever has become of the contact's record meanwhile.
 """
 
 from bisect import bisect_left, insort
@@ -26,24 +29,32 @@ from usher.queue.values import AgentId, ContactId, QueueName
 PREFERS = 1
 LINKED = 2
 
-_COLUMNS = 5
 _ROWS_FIRST = 64
+_ORDER_MS, _SEQUENCE, _KIND, _NEED, _MARKS = range(5)
 
 Longs = NDArray[np.int64]
+Line = list[tuple[int, int, Contact]]
+"""One queue in order: (order_ms, sequence, contact); no two have the same sequence."""
 
 
 class Waiting:
-    """All contacts that wait unoffered. `channels` is how many channels have a preference row."""
+    """All contacts that wait unoffered. `channels` is how many channels have a preference row.
+
+    `rows` holds the figures of the columns, one tuple for each contact of `contacts`.
+    """
 
     def __init__(self, channels: int) -> None:
         self.contacts: list[Contact] = []
+        self.rows: list[tuple[int, int, int, int, int]] = []
         self.row_of: dict[ContactId, int] = {}
+        self.lines: dict[QueueName, Line] = {}
         self.links: dict[AgentId, dict[ContactId, None]] = {}
-        self._lines: dict[QueueName, list[tuple[int, int]]] = {}
+        self._linked: dict[ContactId, list[AgentId]] = {}
+        self._line_of: list[Line] = []
         self._preferring = 0
-        self._table = np.zeros((_COLUMNS, _ROWS_FIRST), np.int64)
+        self._unwritten: dict[int, None] = {}
+        self._table = np.zeros((5, _ROWS_FIRST), np.int64)
         self._tastes = np.zeros((channels, _ROWS_FIRST), np.int16)
-        self._name_columns()
 
     def __len__(self) -> int:
         return len(self.contacts)
@@ -51,63 +62,59 @@ class Waiting:
     def __contains__(self, contact_id: ContactId) -> bool:
         return contact_id in self.row_of
 
+    @property
+    def order_ms(self) -> Longs:
+        """Returns the column."""
+        return self._written()[_ORDER_MS]
+
+    @property
+    def sequence(self) -> Longs:
+        """Returns the column."""
+        return self._written()[_SEQUENCE]
+
+    @property
+    def kind(self) -> Longs:
+        """Returns the column."""
+        return self._written()[_KIND]
+
+    @property
+    def need(self) -> Longs:
+        """Returns the column."""
+        return self._written()[_NEED]
+
+    @property
+    def marks(self) -> Longs:
+        """Returns the column."""
+        return self._written()[_MARKS]
+
     def put(
         self, contact: Contact, kind: int, need: int, preferences: Sequence[tuple[int, int]] = ()
     ) -> None:
         """Adds a contact that is not there yet. `preferences`: (channel row, strength) pairs."""
         row = len(self.contacts)
-        if row == self._table.shape[1]:
-            self._grow()
+        contact_id, queue = contact.contact_id, contact.facts.queue
         order_ms, sequence = contact.order_ms, contact.sequence
-        self.contacts.append(contact)
-        self.row_of[contact.contact_id] = row
-        self.order_ms[row] = order_ms
-        self.sequence[row] = sequence
-        self.kind[row] = kind
-        self.need[row] = need
-        marks = 0
-        if preferences:
-            marks = PREFERS
-            self._preferring += 1
-            for channel, strength in preferences:
-                self._tastes[channel, row] = max(strength, int(self._tastes[channel, row]))
+        marks = self._prefer(row, preferences) if preferences else 0
         if contact.facts.relationships or contact.pauses:
-            marks |= LINKED
-            for agent_id in _linked_agents(contact):
-                self.links.setdefault(agent_id, {})[contact.contact_id] = None
-        self.marks[row] = marks
-        line = self._lines.get(contact.facts.queue)
+            marks |= self._link(contact)
+        line = self.lines.get(queue)
         if line is None:
-            line = self._lines[contact.facts.queue] = []
-        insort(line, (order_ms, sequence))
-
-    def put_all(
-        self, contacts: Sequence[Contact], kinds: Sequence[int], needs: Sequence[int]
-    ) -> None:
-        """Adds contacts that are not there yet and have neither preferences nor links."""
-        begin, count = len(self.contacts), len(contacts)
-        while begin + count > self._table.shape[1]:
-            self._grow()
-        order_ms = [contact.order_ms for contact in contacts]
-        sequence = [contact.sequence for contact in contacts]
-        rows = slice(begin, begin + count)
-        self._table[:, rows] = (order_ms, sequence, kinds, needs, [0] * count)
-        self.contacts += contacts
-        for row, contact in enumerate(contacts, begin):
-            self.row_of[contact.contact_id] = row
-            line = self._lines.setdefault(contact.facts.queue, [])
-            insort(line, (order_ms[row - begin], sequence[row - begin]))
+            line = self.lines[queue] = []
+        insort(line, (order_ms, sequence, contact))
+        self.contacts.append(contact)
+        self.rows.append((order_ms, sequence, kind, need, marks))
+        self.row_of[contact_id] = row
+        self._line_of.append(line)
+        self._unwritten[row] = None
 
     def drop(self, contact_id: ContactId) -> int:
         """Takes a contact out (it must be there); returns its kind."""
         row = self.row_of.pop(contact_id)
-        contact = self.contacts[row]
-        kind = int(self.kind[row])
-        marks = int(self.marks[row])
+        order_ms, sequence, kind, _, marks = self.rows[row]
         if marks & LINKED:
-            self._unlink(contact)
-        line = self._lines[contact.facts.queue]
-        del line[bisect_left(line, (contact.order_ms, contact.sequence))]
+            self._unlink(contact_id)
+        line = self._line_of[row]
+        del line[bisect_left(line, (order_ms, sequence))]
         self._fill(row)
         if marks & PREFERS:
             self._preferring -= 1
@@ -115,15 +122,18 @@ class Waiting:
 
     def clear(self) -> list[int]:
         """Takes all contacts out at once; returns their kinds."""
-        count = len(self.contacts)
-        kinds: list[int] = self.kind[:count].tolist()
-        self.contacts.clear()
-        self.row_of.clear()
-        self.links.clear()
-        self._lines.clear()
+        kinds = [row[_KIND] for row in self.rows]
         if self._preferring:
-            self._tastes[:, :count] = 0
+            self._tastes.fill(0)
             self._preferring = 0
+        self.contacts.clear()
+        self.rows.clear()
+        self.row_of.clear()
+        self.lines.clear()
+        self.links.clear()
+        self._linked.clear()
+        self._line_of.clear()
+        self._unwritten.clear()
         return kinds
 
     def position(self, contact_id: ContactId) -> int:
@@ -134,17 +144,15 @@ class Waiting:
         row = self.row_of.get(contact_id)
         if row is None:
             return 0
-        contact = self.contacts[row]
-        line = self._lines[contact.facts.queue]
-        return bisect_left(line, (contact.order_ms, contact.sequence)) + 1
+        return bisect_left(self._line_of[row], self.rows[row][:_KIND]) + 1
 
     def count(self, queue: QueueName) -> int:
         """Returns how many wait unoffered in the queue."""
-        return len(self._lines.get(queue, ()))
+        return len(self.lines.get(queue, ()))
 
     def ends_ms(self, queue: QueueName) -> tuple[int, int] | None:
         """Returns the order times of the first and the last in the queue; None if it is empty."""
-        line = self._lines.get(queue)
+        line = self.lines.get(queue)
         return (line[0][0], line[-1][0]) if line else None
 
     def rows_of(self, contact_ids: Iterable[ContactId]) -> Longs:
@@ -156,6 +164,7 @@ class Waiting:
         """Returns per row the strongest preference among the channels (0 = none)."""
         best = np.zeros(rows.size, np.int32)
         if self._preferring:
+            self._grow_tastes()
             for channel in channels:
                 np.maximum(best, self._tastes[channel].take(rows), out=best)
         return best
@@ -165,35 +174,59 @@ class Waiting:
         """Returns whether any contact here has channel preferences."""
         return self._preferring > 0
 
-    def _name_columns(self) -> None:
-        self.order_ms, self.sequence, self.kind, self.need, self.marks = self._table
+    def _written(self) -> Longs:
+        """Returns the columns, with all in them that has changed since the last time."""
+        if self._unwritten:
+            rows = [row for row in self._unwritten if row < len(self.rows)]
+            self._unwritten.clear()
+            while len(self.rows) > self._table.shape[1]:
+                self._table = np.concatenate([self._table, np.zeros_like(self._table)], axis=1)
+            if rows:
+                self._table[:, rows] = np.array([self.rows[row] for row in rows], np.int64).T
+        return self._table
 
-    def _grow(self) -> None:
-        """Doubles the columns."""
-        self._table = np.concatenate([self._table, np.zeros_like(self._table)], axis=1)
-        self._tastes = np.concatenate([self._tastes, np.zeros_like(self._tastes)], axis=1)
-        self._name_columns()
+    def _prefer(self, row: int, preferences: Iterable[tuple[int, int]]) -> int:
+        """Writes the preferences of a new row down; returns its mark."""
+        self._grow_tastes()
+        self._preferring += 1
+        for channel, strength in preferences:
+            self._tastes[channel, row] = max(strength, int(self._tastes[channel, row]))
+        return PREFERS
+
+    def _link(self, contact: Contact) -> int:
+        """Writes down which agents the contact names; returns its mark."""
+        contact_id = contact.contact_id
+        agents = [*(each.agent_id for each in contact.facts.relationships), *contact.pauses]
+        self._linked[contact_id] = agents
+        for agent_id in agents:
+            self.links.setdefault(agent_id, {})[contact_id] = None
+        return LINKED
+
+    def _unlink(self, contact_id: ContactId) -> None:
+        for agent_id in self._linked.pop(contact_id):
+            linked = self.links.get(agent_id)
+            if linked is not None:
+                linked.pop(contact_id, None)
+                if not linked:
+                    del self.links[agent_id]
 
     def _fill(self, row: int) -> None:
         """Moves the last row into the hole; what lies past the end keeps no preference."""
         last = len(self.contacts) - 1
-        moved = self.contacts.pop()
+        moved, figures, line = self.contacts.pop(), self.rows.pop(), self._line_of.pop()
         if row != last:
-            self.contacts[row] = moved
+            self.contacts[row], self.rows[row], self._line_of[row] = moved, figures, line
             self.row_of[moved.contact_id] = row
-            self._table[:, row] = self._table[:, last]
+            self._unwritten[row] = None
         if self._preferring:
-            self._tastes[:, row] = self._tastes[:, last]
-            self._tastes[:, last] = 0
+            self._move_tastes(last, row)
 
-    def _unlink(self, contact: Contact) -> None:
-        for agent_id in _linked_agents(contact):
-            linked = self.links.get(agent_id)
-            if linked is not None:
-                linked.pop(contact.contact_id, None)
-                if not linked:
-                    del self.links[agent_id]
+    def _move_tastes(self, old: int, new: int) -> None:
+        self._grow_tastes()
+        self._tastes[:, new] = self._tastes[:, old]
+        self._tastes[:, old] = 0
 
-
-def _linked_agents(contact: Contact) -> list[AgentId]:
-    return [*(each.agent_id for each in contact.facts.relationships), *contact.pauses]
+    def _grow_tastes(self) -> None:
+        """Makes room for the row that comes next."""
+        while self._tastes.shape[1] <= len(self.contacts):
+            self._tastes = np.concatenate([self._tastes, np.zeros_like(self._tastes)], axis=1)

@@ -5,6 +5,9 @@ has already touched; the runner repeats passes while something is due. So each i
 state that the earlier ones left.
 """
 
+from typing import Final
+
+from usher.queue.commands import ExpireDeadlines
 from usher.queue.deadlines import Deadline, Due
 from usher.queue.events import (
     AnyEvent,
@@ -18,7 +21,7 @@ from usher.queue.events import (
 )
 from usher.queue.ledger import Ledger
 from usher.queue.state import Contact, Leg
-from usher.queue.values import ContactId, LegEnd, LegState, Presence
+from usher.queue.values import AgentId, ContactId, LegEnd, LegState, Presence
 from usher.router.engagement import fail_joining
 from usher.router.lookups import channel_rules, pause_until_ms, retire_at_ms
 
@@ -30,34 +33,40 @@ END_OF_DAY = "end_of_day"
 MISSED_OFFERS = "missed_offers"
 """Reason of the not-ready presence of an agent that let offers time out."""
 
+# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_RETIREMENT: Final = Due.RETIREMENT
 
-def expire_deadlines(ledger: Ledger, at_ms: int) -> tuple[AnyEvent, ...]:
+
+def expire_deadlines(ledger: Ledger, command: ExpireDeadlines, at_ms: int) -> tuple[AnyEvent, ...]:
     """Returns the events of one pass, at most PASS_MAX deadlines; empty if nothing is due."""
     events: list[AnyEvent] = []
     retired: list[ContactId] = []
-    touched: set[str] = set()
+    contacts: set[ContactId] = set()
+    agents: set[AgentId] = set()
     for deadline in ledger.deadlines.due(at_ms, PASS_MAX):
-        contact = ledger.contacts[deadline.contact_id]
-        names = _touches(contact, deadline)
-        if touched & names:
+        contact_id = deadline.contact_id
+        contact = ledger.contacts[contact_id]
+        agent_id = _touched_agent(contact, deadline)
+        if contact_id in contacts or agent_id in agents:
             break
-        touched |= names
-        if deadline.kind is Due.RETIREMENT:
-            retired.append(contact.contact_id)
-        else:
-            events.extend(_expire(ledger, contact, deadline, at_ms))
+        contacts.add(contact_id)
+        if deadline.kind is _RETIREMENT:
+            retired.append(contact_id)
+            continue
+        if agent_id is not None:
+            agents.add(agent_id)
+        events.extend(_expire(ledger, contact, deadline, at_ms))
     if retired:
         events.append(ContactsRetired(tuple(retired)))
     return tuple(events)
 
 
-def _touches(contact: Contact, deadline: Deadline) -> set[str]:
-    names = {f"contact/{contact.contact_id}"}
-    closing = deadline.kind is Due.CLOSING
-    leg = contact.owner if closing else contact.leg(deadline.leg_id)
-    if leg is not None:
-        names.add(f"agent/{leg.agent_id}")
-    return names
+def _touched_agent(contact: Contact, deadline: Deadline) -> AgentId | None:
+    """Returns the agent whose record changes with the deadline, if there is one."""
+    if deadline.kind is _RETIREMENT:
+        return None
+    leg = contact.owner if deadline.kind is Due.CLOSING else contact.leg(deadline.leg_id)
+    return None if leg is None else leg.agent_id
 
 
 def _expire(

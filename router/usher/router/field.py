@@ -107,9 +107,8 @@ class Field:
 
     def values_for(self, row: int) -> Ints:
         """Returns the same for the very contact in this row: with its preferences and links."""
-        kind = int(self.waiting.kind[row])
+        _, _, kind, _, marks = self.waiting.rows[row]
         values = self.values(kind)
-        marks = int(self.waiting.marks[row])
         if not marks:
             return values
         weights = self.kinds.rules[kind].weights
@@ -164,11 +163,10 @@ class Field:
 
     def urgency_of_one(self, row: int) -> int:
         """Returns the same for one contact."""
-        waiting = self.waiting
-        rules = self.kinds.rules[waiting.kind[row]]
-        waited = self.at_ms - int(waiting.order_ms[row]) + rules.head_start_ms
-        points = urgency_of_one(waited, rules.service_target_ms, int(waiting.need[row]))
-        return int(rules.weights.urgency) * points
+        order_ms, _, kind, need, _ = self.waiting.rows[row]
+        rules = self.kinds.rules[kind]
+        waited = self.at_ms - order_ms + rules.head_start_ms
+        return rules.weights.urgency * urgency_of_one(waited, rules.service_target_ms, need)
 
     def ask_for_one(self, free: int, channel: int) -> None:
         """The only agent of the field asks by itself: it has `free` units, for one contact."""

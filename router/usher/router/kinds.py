@@ -32,9 +32,10 @@ class Kinds:
     def __init__(self, policy: Policy, agents: Agents) -> None:
         self._agents = agents
         self._skills = Skills(policy, agents.profiles)
-        self._queues = {queue.name: queue for queue in policy.queues}
+        self.queues = {queue.name: queue for queue in policy.queues}
         stages = sorted({_stage(queue) for queue in policy.queues})
-        self._stages = {stage: place for place, stage in enumerate(stages)}
+        places = {stage: place for place, stage in enumerate(stages)}
+        self.stages = {queue.name: places[_stage(queue)] for queue in policy.queues}
         self.orders = [Order.SCORE if scored else Order.FCFS for _, _, scored in stages]
         self._numbers: dict[Key, int] = {}
         self._unused = list(range(max(KINDS_FIRST, 2 * len(policy.queues)) - 1, -1, -1))
@@ -46,7 +47,7 @@ class Kinds:
         """Returns the number of the contact's kind, None if the policy lacks its queue."""
         key = (facts.queue, facts.channel, facts.languages)
         number = self._numbers.get(key)
-        if number is None and facts.queue in self._queues:
+        if number is None and facts.queue in self.queues:
             number = self._new(key)
         return number
 
@@ -66,7 +67,7 @@ class Kinds:
         if not self._unused:
             self._make_room()
         number = self._unused.pop()
-        queue = self._queues[key[0]]
+        queue = self.queues[key[0]]
         channel = self._agents.channels.get(key[1])
         if channel is None:
             self.fit[number] = NOT_FIT
@@ -74,7 +75,7 @@ class Kinds:
             self.fit[number] = self._skills.fit(queue, key[2])
         self._numbers[key] = number
         self.channel[number] = channel or 0
-        self.stage[number] = self._stages[_stage(queue)]
+        self.stage[number] = self.stages[queue.name]
         self.head_ms[number] = queue.head_start_ms
         self.target_ms[number] = queue.service_target_ms
         self.weights[:, number] = [getattr(queue.weights, name) for name in WEIGHT_NAMES]

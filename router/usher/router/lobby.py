@@ -79,7 +79,7 @@ Turn = tuple[int, int]
 
 
 class Lobby:
-    """The live tickets of all branches: those that wait, and which are at desks."""
+    """The live tickets of all branches (`live`): those that wait, and which are at desks."""
 
     def __init__(self, agents: Agents, kinds: Kinds, tickets: Mapping[ContactId, Ticket]) -> None:
         self._agents = agents
@@ -87,20 +87,20 @@ class Lobby:
         self._tickets = tickets
         self._rooms: dict[BranchName, Waiting] = {}
         self._at_desks: dict[BranchName, dict[ContactId, None]] = {}
-        self._live: dict[ContactId, Ticket] = {}
+        self.live: dict[ContactId, Ticket] = {}
         self._labels: dict[_Label, int] = {}
         self._versions: dict[BranchName, int] = {}
         self._seen: dict[BranchName, _Seen] = {}
 
     def __len__(self) -> int:
-        return len(self._live)
+        return len(self.live)
 
     def take_in(self, noted: dict[ContactId, Contact]) -> dict[ContactId, Contact]:
         """Takes over the new records of contacts with a ticket; returns the others."""
         others: dict[ContactId, Contact] = {}
         for contact_id, contact in noted.items():
             ticket = self._tickets.get(contact_id)
-            if ticket is None and contact_id not in self._live:
+            if ticket is None and contact_id not in self.live:
                 others[contact_id] = contact
             else:
                 self._put(contact, ticket)
@@ -108,7 +108,7 @@ class Lobby:
 
     def clear(self) -> None:
         """Forgets all."""
-        for contact_id in list(self._live):
+        for contact_id in list(self.live):
             self._drop(contact_id)
         self._seen.clear()
 
@@ -242,7 +242,7 @@ class Lobby:
         kind = self._kinds.number(contact.facts)
         if kind is None and contact.waits_unoffered:
             return
-        self._live[contact.contact_id] = ticket
+        self.live[contact.contact_id] = ticket
         label = _label(ticket)
         self._labels[label] = self._labels.get(label, 0) + 1
         self._change(ticket.branch)
@@ -264,7 +264,7 @@ class Lobby:
         self._kinds.hold(kind)
 
     def _drop(self, contact_id: ContactId) -> None:
-        ticket = self._live.pop(contact_id, None)
+        ticket = self.live.pop(contact_id, None)
         if ticket is None:
             return
         branch, label = ticket.branch, _label(ticket)

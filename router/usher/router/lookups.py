@@ -1,5 +1,7 @@
 """Finding what a command names, or refusing it with the right reason. Reads the ledger only."""
 
+from typing import Final
+
 from usher.queue.commands import Command
 from usher.queue.errors import (
     ContactEnded,
@@ -26,6 +28,10 @@ from usher.queue.values import (
 
 _NO_RULES = ChannelRules()
 
+# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_ENDED: Final = ContactState.ENDED
+_WRAPPING: Final = LegState.WRAPPING
+
 
 class NotConfigured(WrongState):
     """The pool has no policy or roster yet."""
@@ -45,7 +51,7 @@ def live_contact(ledger: Ledger, contact_id: ContactId) -> Contact:
     contact = ledger.contacts.get(contact_id)
     if contact is None:
         raise UnknownContact(f"no contact {contact_id!r} in this pool", contact_id=contact_id)
-    if contact.state is ContactState.ENDED:
+    if contact.state is _ENDED:
         raise ContactEnded(
             f"contact {contact_id!r} has ended: {contact.outcome.value}",
             contact_id=contact_id,
@@ -95,15 +101,16 @@ def signed_in(agent: Agent) -> Agent:
 
 def known_channel(ledger: Ledger, channel: ChannelName) -> ChannelRules:
     """Returns the channel's rules; raises UnknownChannel."""
-    rules = policy_of(ledger).channel_rules(channel)
+    rules = ledger.channels.get(channel)
     if rules is None:
+        policy_of(ledger)
         raise UnknownChannel(f"no channel {channel!r} in the policy", channel=channel)
     return rules
 
 
 def channel_rules(ledger: Ledger, channel: ChannelName) -> ChannelRules:
     """Returns the rules of a live contact's channel (plain ones if the policy lost them)."""
-    return policy_of(ledger).channel_rules(channel) or _NO_RULES
+    return ledger.channels.get(channel, _NO_RULES)
 
 
 def queue_rules(ledger: Ledger, contact: Contact) -> QueueRules | None:
@@ -113,20 +120,24 @@ def queue_rules(ledger: Ledger, contact: Contact) -> QueueRules | None:
 
 def wrap_until_ms(ledger: Ledger, contact: Contact, at_ms: int) -> int:
     """Returns when wrap-up of the contact's leg ends at the latest; 0 = there is none."""
-    queue = queue_rules(ledger, contact)
+    facts = contact.facts
+    queue = ledger.queues.get(facts.queue)
     wrap_up_ms = queue.wrap_up_ms if queue is not None else None
     if wrap_up_ms is None:
-        wrap_up_ms = channel_rules(ledger, contact.facts.channel).wrap_up_ms
+        wrap_up_ms = ledger.channels.get(facts.channel, _NO_RULES).wrap_up_ms
     return at_ms + wrap_up_ms if wrap_up_ms else 0
 
 
 def retire_at_ms(ledger: Ledger, contact: Contact, at_ms: int, wrap_until: int) -> int:
     """Returns when a contact ending now leaves the pool: after the last wrap-up of its legs."""
-    earlier = [leg.due_ms for leg in contact.legs if leg.state is LegState.WRAPPING]
+    last_ms = max(at_ms, wrap_until)
+    for leg in contact.legs:
+        if leg.state is _WRAPPING:
+            last_ms = max(last_ms, leg.due_ms)
     ticket = ledger.tickets.get(contact.contact_id)
     if ticket is not None:  # until its day is over a kiosk may ask for it again
-        earlier.append(ticket.closes_ms)
-    return max(at_ms, wrap_until, *earlier) + policy_of(ledger).ended_kept_ms
+        last_ms = max(last_ms, ticket.closes_ms)
+    return last_ms + policy_of(ledger).ended_kept_ms
 
 
 def pause_until_ms(ledger: Ledger, contact: Contact, at_ms: int) -> int:

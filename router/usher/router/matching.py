@@ -10,11 +10,11 @@ Knows no events and no clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 
-from usher.queue.rules import Order, Policy, Roster
+from usher.queue.rules import Policy, Roster
 from usher.queue.state import Agent, Contact
 from usher.queue.tickets import Ticket
 from usher.queue.values import AgentId, ChannelName, ContactId, Found, QueueName
@@ -31,10 +31,10 @@ from usher.router.stages import Stages
 __all__ = ["Matcher", "Pair", "warm_up"]
 
 TOGETHER = 8
-"""So many changed contacts go into the columns together; fewer are quicker one by one."""
+"""So many changed contacts may leave the columns together; fewer are quicker one by one."""
 
 
-class Pair(NamedTuple):
+class Pair(Struct, frozen=True, array_like=True, gc=False):
     """A contact to be offered to an agent; prices in units of the agent's capacity."""
 
     contact_id: ContactId
@@ -59,6 +59,8 @@ class Matcher:
         self._waiting = Waiting(len(self._agents.channels))
         self._noted_contacts: dict[ContactId, Contact] = {}
         self._noted_agents: dict[AgentId, Agent] = {}
+        self._newcomers: dict[ContactId, Contact] = {}
+        """Contacts that wait and are not in the columns yet: most are offered to somebody first."""
         self._changed: dict[ContactId, None] = {}
         self._freed: dict[int, None] = {}
 
@@ -69,7 +71,7 @@ class Matcher:
         self._lobby.clear()
         self._waiting = Waiting(len(self._agents.channels))
         self._noted_contacts, self._noted_agents = {}, {}
-        self._changed, self._freed = {}, {}
+        self._newcomers, self._changed, self._freed = {}, {}, {}
         self._agents.load(agents.values())
         tickets = self._tickets
         self.note(
@@ -92,36 +94,58 @@ class Matcher:
     @property
     def needs_match(self) -> bool:
         """Returns whether `pairs` may find something that it could not find before `settle`."""
-        self._refresh()
-        return bool(self._changed or self._freed)
+        if self._noted_contacts or self._noted_agents:
+            self._refresh()
+        if not (self._newcomers or self._changed or self._freed):
+            return False
+        if self._agents.with_room:
+            return True
+        self.settle()  # nobody has room, so no allowed pair is left
+        return False
 
     def pairs(self, at_ms: int) -> list[Pair]:
         """Returns the pairs to be offered now, in order of decision; changes nothing but caches."""
         if not self.needs_match:
             return []
-        index = self._agents.ready() if self._changed else self._with_room(self._freed)
+        newcomer = self._only_candidate()
+        if newcomer is not None and len(self._agents.with_room) <= single.PAIRS_MAX:
+            return self._single(newcomer, sorted(self._agents.with_room), at_ms)
+        if self._newcomers:
+            self._enter()
+        freed = self._freed_with_room()
+        if self._changed:
+            index = self._agents.ready()
+        elif len(freed) == 1 and self._has_room_for_one(freed[0]):
+            return self._column(freed[0], at_ms)
+        else:
+            index = np.array(freed, np.int64)
         if not index.size:
             return []
-        if index.size == 1 and not self._changed and self._has_room_for_one(index.item()):
-            return self._column(index.item(), at_ms)
-        rows = self._candidates()
+        rows = self._candidates(freed)
         if not rows.size:
             return []
         if rows.size == 1 and index.size <= single.PAIRS_MAX:
-            return self._single(int(rows[0]), index.tolist(), at_ms)
+            return self._single(self._waiting.contacts[rows[0]], index.tolist(), at_ms)
         field = Field(self._agents, self._kinds, self._waiting, at_ms, index)
         stages = Stages(field, self._exact_cells_max)
         stages.run(rows)
         return [
-            self._pair(seat.row, int(index[seat.place]), seat.score, seat.found)
+            self._pair(
+                self._waiting.contacts[seat.row], int(index[seat.place]), seat.score, seat.found
+            )
             for seat in stages.seats
         ]
 
     def settle(self) -> None:
         """Forgets what had changed: the pairs were offered (and noted), or there were none."""
-        self._refresh()
-        self._changed = {}
-        self._freed = {}
+        if self._noted_contacts or self._noted_agents:
+            self._refresh()
+        if self._newcomers:
+            self._enter()
+        if self._changed:
+            self._changed = {}
+        if self._freed:
+            self._freed = {}
 
     def admits(self, contact: Contact, at_ms: int) -> bool:
         """Returns whether some agent is free now who may take the contact (known here or not).
@@ -166,11 +190,13 @@ class Matcher:
     def queue_position(self, contact_id: ContactId) -> int:
         """Returns 1 for the next in its queue (time waited, then sequence); 0 = not waiting."""
         self._refresh()
+        self._enter()
         return self._waiting.position(contact_id)
 
     def waiting_count(self, queue: QueueName) -> int:
         """Returns how many contacts of the queue wait unoffered."""
         self._refresh()
+        self._enter()
         return self._waiting.count(queue)
 
     def price_of(self, agent_id: AgentId, channel: ChannelName) -> tuple[int, int] | None:
@@ -178,85 +204,69 @@ class Matcher:
         return self._agents.price_of(agent_id, channel)
 
     def _refresh(self) -> None:
-        """Takes the noted records into the columns."""
+        """Takes the noted records in."""
         if self._noted_contacts:
             noted, self._noted_contacts = self._noted_contacts, {}
-            if self._tickets or len(self._lobby):
+            if self._tickets or self._lobby.live:
                 noted = self._lobby.take_in(noted)
-            if len(noted) < TOGETHER:
-                for contact in noted.values():
-                    self._refresh_contact(contact)
-            else:
-                self._refresh_contacts(noted)
+            self._take_in(noted)
         if self._noted_agents:
             noted_agents, self._noted_agents = self._noted_agents, {}
             for agent in noted_agents.values():
                 index = self._agents.refresh(agent)
                 if index >= 0:
                     self._freed[index] = None
-        if self._freed and not len(self._waiting):
+        if self._freed and not self._newcomers and not self._waiting.contacts:
             self._freed = {}  # nobody waits, so no allowed pair is left
 
-    def _refresh_contact(self, contact: Contact) -> None:
-        contact_id = contact.contact_id
-        if contact_id in self._waiting.row_of:
-            self._kinds.release(self._waiting.drop(contact_id))
-            self._changed.pop(contact_id, None)
-        if not contact.waits_unoffered:
-            return
-        kind = self._kinds.number(contact.facts)
-        if kind is not None:
-            _put(self._waiting, contact, kind, self._agents.channels)
-            self._kinds.hold(kind)
-            self._changed[contact_id] = None
+    def _take_in(self, noted: Mapping[ContactId, Contact]) -> None:
+        """Takes what has changed out of the columns; who waits now is a newcomer."""
+        waiting, newcomers, queues = self._waiting, self._newcomers, self._kinds.queues
+        if len(noted) >= TOGETHER and noted.keys() >= waiting.row_of.keys():
+            for kind in waiting.clear():
+                self._kinds.release(kind)
+            self._changed.clear()
+        for contact_id, contact in noted.items():
+            if contact_id in waiting.row_of:
+                self._kinds.release(waiting.drop(contact_id))
+                self._changed.pop(contact_id, None)
+            if contact.waits_unoffered and contact.facts.queue in queues:
+                newcomers[contact_id] = contact
+            elif newcomers:
+                newcomers.pop(contact_id, None)
 
-    def _refresh_contacts(self, noted: Mapping[ContactId, Contact]) -> None:
-        """Does the same for many: after a match that left nobody waiting, all go out at once."""
-        waiting, kinds = self._waiting, self._kinds
-        there = [contact_id for contact_id in noted if contact_id in waiting.row_of]
-        whole = len(there) == len(waiting)
-        gone = waiting.clear() if whole else [waiting.drop(contact_id) for contact_id in there]
-        for kind in gone:
-            kinds.release(kind)
-        for contact_id in there:
-            self._changed.pop(contact_id, None)
-        self._put_in([contact for contact in noted.values() if contact.waits_unoffered])
-
-    def _put_in(self, contacts: Iterable[Contact]) -> None:
-        plain: list[Contact] = []
-        numbers: list[int] = []
-        for contact in contacts:
-            facts = contact.facts
-            kind = self._kinds.number(facts)
-            if kind is None:
-                continue
-            if facts.preferences or facts.relationships or contact.pauses:
+    def _enter(self) -> None:
+        """Puts the newcomers into the columns; there they count as changed."""
+        newcomers, self._newcomers = self._newcomers, {}
+        for contact in newcomers.values():
+            kind = self._kinds.number(contact.facts)
+            if kind is not None:
                 _put(self._waiting, contact, kind, self._agents.channels)
-            else:
-                plain.append(contact)
-                numbers.append(kind)
-            self._kinds.hold(kind)
-            self._changed[contact.contact_id] = None
-        if plain:
-            needs = [need(contact.facts.urgency) for contact in plain]
-            self._waiting.put_all(plain, numbers, needs)
+                self._kinds.hold(kind)
+                self._changed[contact.contact_id] = None
 
-    def _with_room(self, indexes: Iterable[int]) -> Longs:
-        """Returns the agents among these that may have room for something, sorted."""
-        index = np.array(sorted(indexes), np.int64)
-        return index[self._agents.free.take(index) >= self._agents.least_price]
+    def _only_candidate(self) -> Contact | None:
+        """Returns the newcomer that is the only contact to be looked at, None if there are more."""
+        waiting = self._waiting.contacts
+        if len(self._newcomers) != 1 or self._changed or (self._freed and waiting):
+            return None
+        return next(iter(self._newcomers.values()))
 
-    def _candidates(self) -> Longs:
-        """Returns the rows of contacts that changed or that a freed agent could serve."""
+    def _freed_with_room(self) -> list[int]:
+        """Returns the agents that got freer and may have room for something, sorted."""
+        with_room = self._agents.with_room
+        return sorted([index for index in self._freed if index in with_room])
+
+    def _candidates(self, freed: Sequence[int]) -> Longs:
+        """Returns the rows of contacts that changed or that one of these agents could serve."""
         waiting = self._waiting
         if len(self._changed) == len(waiting):
             return np.arange(len(waiting))
         changed = waiting.rows_of(self._changed)
-        freed = self._with_room(self._freed)
-        if not freed.size:
+        if not freed:
             return changed
         kinds = self._kinds.used()
-        some = self._served(kinds, freed)
+        some = self._served(kinds, np.array(freed, np.int64))
         if some.all():
             return np.arange(len(waiting))
         served = np.zeros(len(self._kinds.uses), np.bool_)
@@ -274,31 +284,32 @@ class Matcher:
         served: Flags = np.any(fit & room, axis=1)
         return served
 
-    def _single(self, row: int, places: list[int], at_ms: int) -> list[Pair]:
+    def _single(self, contact: Contact, places: list[int], at_ms: int) -> list[Pair]:
         """Returns the pair of the only contact, if there is one."""
-        kinds, contact = self._kinds, self._waiting.contacts[row]
+        kinds = self._kinds
         best = single.best_agent(self._agents, kinds, contact, places, at_ms)
         if best is None:
             return []
         index, score = best
-        score += single.urgency(kinds, contact, int(self._waiting.need[row]), at_ms)
-        order = kinds.orders[kinds.stage[self._waiting.kind[row]]]
-        found = Found.FCFS if order is Order.FCFS else Found.ROW
-        return [self._pair(row, index, score, found)]
+        score += single.urgency(kinds, contact, at_ms)
+        found = single.found(kinds, contact, alone=True)
+        return [self._pair(contact, index, score, found)]
 
     def _has_room_for_one(self, index: int) -> bool:
         """Returns whether the agent has room for one contact at most, and few wait."""
         agents = self._agents
-        one = agents.free.item(index) < 2 * agents.least_price
-        return one and len(self._waiting) <= single.PAIRS_MAX
+        one = agents.room[index] < 2 * agents.least_price
+        return one and len(self._waiting.contacts) <= single.PAIRS_MAX
 
     def _column(self, index: int, at_ms: int) -> list[Pair]:
         """Returns the pair of the only agent, if there is one."""
         best = single.best_contact(self._agents, self._kinds, self._waiting, index, at_ms)
-        return [] if best is None else [self._pair(best[0], index, best[1], best[2])]
+        if best is None:
+            return []
+        contact, score, found = best
+        return [self._pair(contact, index, score, found)]
 
-    def _pair(self, row: int, index: int, score: int, found: Found) -> Pair:
-        contact = self._waiting.contacts[row]
+    def _pair(self, contact: Contact, index: int, score: int, found: Found) -> Pair:
         profile = self._agents.profiles[index]
         capacity = profile.capacity.channels[contact.facts.channel]
         return Pair(
@@ -314,10 +325,6 @@ class Matcher:
 def _put(
     waiting: Waiting, contact: Contact, kind: int, channels: Mapping[ChannelName, int]
 ) -> None:
-    facts = contact.facts
-    tastes = [
-        (channels[each.channel], each.strength)
-        for each in facts.preferences
-        if each.channel in channels
-    ]
-    waiting.put(contact, kind, need(facts.urgency), tastes)
+    liked = contact.facts.preferences
+    tastes = [(channels[each.channel], each.strength) for each in liked if each.channel in channels]
+    waiting.put(contact, kind, need(contact.facts.urgency), tastes)

@@ -7,8 +7,8 @@ No clock, no randomness, no I/O: time and ids come with the command. The host pe
 before anything that depends on it leaves. The same records give the same state (`state_hash`).
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, assert_never
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final, get_args
 
 from usher.queue import commands as c
 from usher.queue.events import AnyEvent
@@ -30,25 +30,58 @@ from usher.router.snapshots import PoolSnapshot, read_pieces
 if TYPE_CHECKING:
     from usher.router.matching import Matcher
 
-_CONFIGURING = (c.OpenPool, c.SetPolicy, c.SetRoster, c.SetBranches, c.SetCalendar)
-_AGENT_COMMANDS = (
-    c.SignIn,
-    c.SetPresence,
-    c.SignOut,
-    c.LoseSession,
-    c.AcceptOffer,
-    c.DeclineOffer,
-    c.FinishWrapUp,
-)
-_WALK_IN_COMMANDS = (c.JoinLine, c.LeaveLine, c.DeskCommand)
-_POOL_COMMANDS = (c.ExpireDeadlines, c.MatchContacts, *_CONFIGURING)
+Decision = Callable[..., tuple[AnyEvent, ...]]
+
+BY_LEDGER: Final[dict[type, Decision]] = {
+    c.CompleteContact: engagement.complete_contact,
+    c.AbandonContact: engagement.abandon_contact,
+    c.ConnectContact: engagement.connect_contact,
+    c.CancelContact: engagement.cancel_contact,
+    c.ConnectFailed: engagement.connect_failed,
+    c.HoldContact: engagement.hold_contact,
+    c.ResumeContact: engagement.resume_contact,
+    c.RequeueContact: engagement.requeue_contact,
+    c.UpdateContact: arrivals.update_contact,
+    c.StartContact: arrivals.start_contact,
+    c.SyncContacts: arrivals.sync_contacts,
+    c.AcceptOffer: offers.accept_offer,
+    c.DeclineOffer: offers.decline_offer,
+    c.FinishWrapUp: engagement.finish_wrap_up,
+    c.SignIn: presence.sign_in,
+    c.SetPresence: presence.set_presence,
+    c.SignOut: presence.sign_out,
+    c.LoseSession: presence.lose_session,
+    c.ExpireDeadlines: expiry.expire_deadlines,
+    c.OpenPool: configuration.open_pool,
+    c.SetPolicy: configuration.set_policy,
+    c.SetRoster: configuration.set_roster,
+    c.SetBranches: branch_configuration.set_branches,
+    c.SetCalendar: branch_configuration.set_calendar,
+}
+"""Who decides on a command, given the ledger, the command and its time."""
+
+BY_COLUMNS: Final[dict[type, Decision]] = {
+    c.EnqueueContact: arrivals.enqueue_contact,
+    c.EnqueueContacts: arrivals.enqueue_contacts,
+    **dict.fromkeys(get_args(c.WalkInCommand), decide_walk_in),
+}
+"""The same, given the ledger, the matcher, the command and its time.
+
+MatchContacts stands in neither table: the pool itself decides on it. A test holds both against
+AnyCommand.
+"""
 
 
 class Pool:
-    """Contacts, agents, policy and roster of one pool, and the decisions on them."""
+    """Contacts, agents, policy and roster of one pool, and the decisions on them.
 
-    def __init__(self) -> None:
-        self.ledger = Ledger()
+    Records that were handed out stay what they were. In a pool that is not `shared` they do not:
+    whoever drives it looks at them and holds none; it has no snapshots and tells no changes of
+    contacts and agents. Decisions and state are the same.
+    """
+
+    def __init__(self, *, shared: bool = True) -> None:
+        self.ledger = Ledger(in_place=not shared)
         self._matcher: Matcher | None = None
         self._matched = False
         self._looked = False
@@ -60,13 +93,13 @@ class Pool:
 
     def execute(self, command: c.AnyCommand, at_ms: int) -> tuple[AnyEvent, ...]:
         """Returns what the command leads to; raises Refused. Writes nothing."""
-        if isinstance(command, _POOL_COMMANDS):
-            return self._decide_pool(command, at_ms)
-        if isinstance(command, _AGENT_COMMANDS):
-            return self._decide_agent(command, at_ms)
-        if isinstance(command, _WALK_IN_COMMANDS):
-            return decide_walk_in(self.ledger, self.matcher, command, at_ms)
-        return self._decide_contact(command, at_ms)
+        kind = type(command)
+        decide = BY_LEDGER.get(kind)
+        if decide is not None:
+            return decide(self.ledger, command, at_ms)
+        if kind is c.MatchContacts:
+            return self._match(at_ms)
+        return BY_COLUMNS[kind](self.ledger, self.matcher, command, at_ms)
 
     def apply(self, events: Sequence[AnyEvent], at_ms: int) -> None:
         """Applies all events of one record; the position is one higher afterwards."""
@@ -103,13 +136,17 @@ class Pool:
     @property
     def needs_match(self) -> bool:
         """Returns whether a match may find a pair that the last one could not."""
+        if self._matcher is None and not self._may_match():
+            return False
+        return self.matcher.needs_match
+
+    def _may_match(self) -> bool:
         ledger = self.ledger
         if ledger.policy is None or ledger.roster is None:
             return False
         first_look, self._looked = not self._looked, True
-        if first_look and not any(c.waits_unoffered for c in ledger.contacts.values()):
-            return False  # a restart with nobody waiting serves before the columns are made
-        return self.matcher.needs_match
+        # A restart with nobody waiting serves before the columns are made.
+        return not first_look or any(c.waits_unoffered for c in ledger.contacts.values())
 
     @property
     def matcher(self) -> "Matcher":
@@ -129,7 +166,12 @@ class Pool:
         return self.matcher.queue_position(contact_id)
 
     def snapshot(self) -> PoolSnapshot:
-        """Returns this moment of the pool: cheap to take, written in pieces later."""
+        """Returns this moment of the pool: cheap to take, written in pieces later.
+
+        Raises RuntimeError if the pool is not shared.
+        """
+        if self.ledger.in_place:
+            raise RuntimeError("a pool that is not shared changes its records: no snapshot of it")
         return PoolSnapshot(self.ledger)
 
     @classmethod
@@ -142,91 +184,6 @@ class Pool:
     def state_hash(self) -> str:
         """Returns a digest of the state; caches (columns, due times) are not part of it."""
         return self.ledger.state_hash()
-
-    def _decide_contact(self, command: c.ContactCommand, at_ms: int) -> tuple[AnyEvent, ...]:
-        ledger = self.ledger
-        match command:
-            case c.EnqueueContact():
-                return arrivals.enqueue_contact(ledger, self.matcher, command, at_ms)
-            case c.CompleteContact():
-                return engagement.complete_contact(ledger, command, at_ms)
-            case c.EnqueueContacts():
-                return arrivals.enqueue_contacts(ledger, self.matcher, command, at_ms)
-            case c.AbandonContact():
-                return engagement.abandon_contact(ledger, command, at_ms)
-            case c.ConnectContact():
-                return engagement.connect_contact(ledger, command, at_ms)
-            case c.UpdateContact():
-                return arrivals.update_contact(ledger, command, at_ms)
-            case c.StartContact():
-                return arrivals.start_contact(ledger, command, at_ms)
-            case c.SyncContacts():
-                return arrivals.sync_contacts(ledger, command, at_ms)
-            case _:
-                return self._decide_engaged(command, at_ms)
-
-    def _decide_engaged(
-        self,
-        command: c.CancelContact
-        | c.ConnectFailed
-        | c.HoldContact
-        | c.ResumeContact
-        | c.RequeueContact,
-        at_ms: int,
-    ) -> tuple[AnyEvent, ...]:
-        ledger = self.ledger
-        match command:
-            case c.CancelContact():
-                return engagement.cancel_contact(ledger, command, at_ms)
-            case c.ConnectFailed():
-                return engagement.connect_failed(ledger, command, at_ms)
-            case c.HoldContact():
-                return engagement.hold_contact(ledger, command, at_ms)
-            case c.ResumeContact():
-                return engagement.resume_contact(ledger, command, at_ms)
-            case c.RequeueContact():
-                return engagement.requeue_contact(ledger, command, at_ms)
-            case _:
-                assert_never(command)
-
-    def _decide_agent(self, command: c.AgentCommand, at_ms: int) -> tuple[AnyEvent, ...]:
-        ledger = self.ledger
-        match command:
-            case c.AcceptOffer():
-                return offers.accept_offer(ledger, command, at_ms)
-            case c.DeclineOffer():
-                return offers.decline_offer(ledger, command, at_ms)
-            case c.FinishWrapUp():
-                return engagement.finish_wrap_up(ledger, command, at_ms)
-            case c.SignIn():
-                return presence.sign_in(ledger, command, at_ms)
-            case c.SetPresence():
-                return presence.set_presence(ledger, command, at_ms)
-            case c.SignOut():
-                return presence.sign_out(ledger, command, at_ms)
-            case c.LoseSession():
-                return presence.lose_session(ledger, command, at_ms)
-            case _:
-                assert_never(command)
-
-    def _decide_pool(self, command: c.PoolCommand, at_ms: int) -> tuple[AnyEvent, ...]:
-        match command:
-            case c.MatchContacts():
-                return self._match(at_ms)
-            case c.ExpireDeadlines():
-                return expiry.expire_deadlines(self.ledger, at_ms)
-            case c.OpenPool():
-                return configuration.open_pool(self.ledger, command, at_ms)
-            case c.SetPolicy():
-                return configuration.set_policy(self.ledger, command, at_ms)
-            case c.SetRoster():
-                return configuration.set_roster(self.ledger, command, at_ms)
-            case c.SetBranches():
-                return branch_configuration.set_branches(self.ledger, command, at_ms)
-            case c.SetCalendar():
-                return branch_configuration.set_calendar(self.ledger, command, at_ms)
-            case _:
-                assert_never(command)
 
     def _match(self, at_ms: int) -> tuple[AnyEvent, ...]:
         """Returns the offers of a match.

@@ -84,6 +84,14 @@ def need(facts: Urgency) -> int:
     )
 
 
+def idle_of_one(at_ms: int, since_ms: int) -> int:
+    """Returns the same as `idle` for one agent."""
+    steps = (at_ms - since_ms) // IDLE_STEP_MS
+    if steps <= 0:
+        return 0
+    return steps if steps < TERM_MAX else TERM_MAX
+
+
 def urgency(waited_ms: Longs, target_ms: Longs, needs: Longs) -> Ints:
     """Returns the term; `waited_ms`: time waited and head start of the queue."""
     longest = 2 * target_ms
@@ -95,8 +103,14 @@ def urgency(waited_ms: Longs, target_ms: Longs, needs: Longs) -> Ints:
 
 def urgency_of_one(waited_ms: int, target_ms: int, needs: int) -> int:
     """Returns the same as `urgency` for one contact (the row path asks for just one)."""
-    waited = min(max(waited_ms, 0), 2 * target_ms)
-    return min(WAIT_POINTS * waited // (2 * target_ms) + needs, TERM_MAX)
+    longest_ms = 2 * target_ms
+    if waited_ms <= 0:
+        points = needs
+    elif waited_ms >= longest_ms:
+        points = WAIT_POINTS + needs
+    else:
+        points = WAIT_POINTS * waited_ms // longest_ms + needs
+    return points if points < TERM_MAX else TERM_MAX
 
 
 def first(count: int, *keys: NDArray[np.signedinteger]) -> NDArray[np.intp]:

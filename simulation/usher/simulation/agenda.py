@@ -26,6 +26,13 @@ class Agenda:
         """Returns when the next act is due, None if there is none."""
         return self._heap[0][0] if self._heap else None
 
-    def take(self) -> Act:
-        """Takes the next act out. Raises IndexError if there is none."""
-        return heapq.heappop(self._heap)[2]
+    def take(self, until_ms: int | None) -> tuple[int, Act] | None:
+        """Takes the next act out and returns (time, act); None if none is due until then.
+
+        `until_ms` None = whenever it is due.
+        """
+        heap = self._heap
+        if not heap or (until_ms is not None and heap[0][0] > until_ms):
+            return None
+        at_ms, _, act = heapq.heappop(heap)
+        return at_ms, act

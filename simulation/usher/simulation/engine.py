@@ -26,11 +26,15 @@ class Engine:
     """The pool, the agenda and the present moment (ms of the run's clock)."""
 
     def __init__(self) -> None:
-        self.pool = Pool()
+        self.pool = Pool(shared=False)
         self.agenda = Agenda()
         self.now_ms = 0
         self._reactions: dict[type, Callable[..., None]] = {}
         self._steps = 0
+        self._due_ms: int | None = None
+        self._due_known = False
+        self._unmatched = False
+        """Whether a record has been applied since the last look whether a match is needed."""
 
     def on(self, kind: type[Happened], react: Callable[[Happened], None]) -> None:
         """What people do about an event of this kind; one reaction for each kind."""
@@ -41,6 +45,7 @@ class Engine:
         events = self.pool.execute(command, self.now_ms)
         if events:
             self.pool.apply(events, self.now_ms)
+            self._due_known, self._unmatched = False, True
             for event in events:
                 reaction = self._reactions.get(type(event))
                 if reaction is not None:
@@ -53,28 +58,37 @@ class Engine:
 
     def next_ms(self) -> int | None:
         """Returns when something happens next, None if nothing is to come."""
-        at_ms, due_ms = self.agenda.next_ms(), self.pool.next_change()
+        at_ms, due_ms = self.agenda.next_ms(), self._next_change()
         if at_ms is None or due_ms is None:
             return due_ms if at_ms is None else at_ms
         return min(at_ms, due_ms)
 
     def step(self) -> bool:
         """Takes the next act, or what is due before it; returns False if nothing is to come."""
-        at_ms, due_ms = self.agenda.next_ms(), self.pool.next_change()
-        if due_ms is not None and (at_ms is None or due_ms < at_ms):
+        due_ms = self._due_ms if self._due_known else self._next_change()
+        planned = self.agenda.take(due_ms)
+        if planned is not None:
+            self.now_ms, act = planned
+            act()
+        elif due_ms is not None:
             self.now_ms = max(self.now_ms, due_ms)
             self.do(_EXPIRE)
-        elif at_ms is not None:
-            self.now_ms = at_ms
-            self.agenda.take()()
         else:
             return False
-        if self.pool.needs_match:
-            self.do(_MATCH)
+        if self._unmatched:
+            if self.pool.needs_match:
+                self.do(_MATCH)
+            self._unmatched = False
         self._steps += 1
         if self._steps % _FORGET_EVERY == 0:
             self._forget()
         return True
+
+    def _next_change(self) -> int | None:
+        """Returns when the pool changes by itself next: another time only after a record."""
+        if not self._due_known:
+            self._due_ms, self._due_known = self.pool.next_change(), True
+        return self._due_ms
 
     def _forget(self) -> None:
         """Lets go of contacts that have ended, many at once: nobody asks for them."""

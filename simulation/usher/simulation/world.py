@@ -23,6 +23,7 @@ from usher.queue.values import (
     SYSTEM,
     Actor,
     ActorKind,
+    ChannelName,
     ContactId,
     ContactState,
     LegId,
@@ -39,9 +40,13 @@ from usher.simulation.recorder import Recorder
 from usher.simulation.rows import Batch
 from usher.simulation.scenario import Day, Scenario, Steady
 from usher.simulation.staff import Worker, hire, roster_of, turns
-from usher.simulation.streams import Streams
+from usher.simulation.streams import Durations, Streams
 
 PLATFORM: Final = Actor(ActorKind.PLATFORM, "simulation")
+
+# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
+_ACTIVE: Final = LegState.ACTIVE
+_COMPLETED: Final = Outcome.COMPLETED
 
 
 class Unstable(Exception):
@@ -66,6 +71,7 @@ class World:
         self._duty = Duty(self._engine, self.workers, self._recorder)
         self._live: dict[ContactId, Customer] = {}
         self._wrapping: dict[LegId, tuple[Customer, Worker, int]] = {}
+        self._accepted_at_once = _accepted_at_once(scenario, policy)
         self._shared: dict[tuple[int, str], SharedWork] = {}
         self._last_wait_ms: dict[QueueName, int] = {}
         self._arrivals: dict[str, Iterator[int]] = {}
@@ -156,7 +162,7 @@ class World:
         if self._closes_ms is not None and now_ms >= self._closes_ms:
             return
         customer = kind.customer(attempt, now_ms)
-        if self._balks(customer):
+        if kind.balking is not None and self._balks(customer, kind.balking):
             self._turned_away(customer)
             return
         try:
@@ -170,12 +176,9 @@ class World:
             raise Unstable(f"more than {self._scenario.queue_most} contacts of {kind.name} wait")
         self._be_patient(customer)
 
-    def _balks(self, customer: Customer) -> bool:
+    def _balks(self, customer: Customer, balking: Durations) -> bool:
         """An announced wait is that of the last one answered in the queue, while others wait."""
-        kind = customer.kind
-        if kind.balking is None:
-            return False
-        bearable_ms = kind.balking.next_ms()
+        kind, bearable_ms = customer.kind, balking.next_ms()
         return kind.waiting > 0 and self._last_wait_ms.get(kind.rules.queue, 0) > bearable_ms
 
     def _turned_away(self, customer: Customer) -> None:
@@ -203,8 +206,7 @@ class World:
         customer = self._live[event.contact_id]
         worker = self._duty.workers[event.agent_id]
         customer.leg_id, customer.worker, customer.price = event.leg_id, worker, event.price
-        rules = self._policy.channel_rules(customer.facts.channel)
-        if rules is None or not rules.automatic_accept:
+        if customer.facts.channel not in self._accepted_at_once:
             after_ms = worker.answering.next_ms() if worker.answering else 0
             self._engine.later(after_ms, partial(self._answer, customer, event.leg_id))
 
@@ -218,7 +220,7 @@ class World:
 
     def _accepted(self, event: e.OfferAccepted) -> None:
         customer = self._live[event.contact_id]
-        if event.state is LegState.ACTIVE:
+        if event.state is _ACTIVE:
             self._serve(customer)
         else:
             self._engine.later(0, partial(self._connect, customer))
@@ -254,7 +256,7 @@ class World:
             self._last_wait_ms[kind.rules.queue] = now_ms - customer.arrived_ms
         self._recorder.served(worker, now_ms)
         work_ms = customer.handling_ms / worker.group.speed.get(kind.name, 1.0)
-        shared = self._shared_work(worker, customer)
+        shared = self._shared_work(worker, customer) if worker.group.slowdown else None
         if shared is not None:
             shared.begin(customer, work_ms, self._finish)
         else:
@@ -272,8 +274,9 @@ class World:
         return self._shared[key]
 
     def _leave_work(self, customer: Customer) -> None:
-        if customer.worker is not None and not customer.waiting:
-            shared = self._shared_work(customer.worker, customer)
+        worker = customer.worker
+        if worker is not None and worker.group.slowdown and not customer.waiting:
+            shared = self._shared_work(worker, customer)
             if shared is not None:
                 shared.end(customer)
 
@@ -293,7 +296,7 @@ class World:
         customer = self._live[event.contact_id]
         now_ms, worker = self._engine.now_ms, customer.worker
         self._leave_work(customer)
-        self._over(customer, Outcome.COMPLETED)
+        self._over(customer, _COMPLETED)
         if worker is not None and event.wrap_until_ms > now_ms:
             self._wrapping[customer.leg_id] = (customer, worker, now_ms)
             self._recorder.wrapping(now_ms, 1)
@@ -337,3 +340,9 @@ class World:
         customer.kind.count(now_ms, -int(customer.waiting), -1)
         customer.waiting = False
         self._recorder.contact(customer, outcome, now_ms)
+
+
+def _accepted_at_once(scenario: Scenario, policy: Policy) -> frozenset[ChannelName]:
+    """Returns the channels on which an offer asks nobody."""
+    rules = {kind.channel: policy.channel_rules(kind.channel) for kind in scenario.types.values()}
+    return frozenset(name for name, each in rules.items() if each and each.automatic_accept)
