@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from usher.router.service.settings import Settings
 
 EXIT_REFUSED = 2
+RETENTION = "Days in the journal, such as 30d; older ones go to archive files. Default: all stay."
 
 
 class _Refused(Exception):
@@ -46,6 +47,8 @@ def serve(arguments: Sequence[str]) -> int:
     from usher.router.service.settings import SettingsError, read_settings
 
     given = vars(_parser().parse_args(arguments))
+    if given["retention_days"] is not None:
+        given["retention_days"] = given["retention_days"].removesuffix("d")
     reflection, file = given.pop("reflection"), given.pop("settings")
     try:
         return _serve(read_settings(file, os.environ, given), reflection=reflection)
@@ -65,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--roster", metavar="FILE", help="Roster file (TOML).")
     add("--data", dest="data_dir", metavar="FOLDER", help="Folder of the journal; ':memory:'.")
     add("--journal", metavar="URL", help="Journal on Redis: redis://host:6379/0?pool=tenant/pool.")
+    add("--retention", dest="retention_days", metavar="DAYS", help=RETENTION)
+    add("--archive", dest="archive_dir", metavar="FOLDER", help="Folder of the archive files.")
     add("--listen", help="host:port; anything but loopback is open to the network.")
     add("--clock-rate", type=int, metavar="N", help="Run the clock n times faster.")
     add("--reflection", action="store_true", help="Let tools list the services.")
