@@ -32,7 +32,7 @@ from usher.queue.journal.contract import JournalCorrupt, JournalError, JournalTr
 
 FORMAT: Final = 1
 LENGTH_BYTES: Final = 4
-STEP_BYTES: Final = 1 << 20  # of bodies that are handled together
+STEP_BYTES: Final = 256 << 10  # of bodies that are handled together: appends wait for one trim
 COMPRESSION: Final = 6
 FOLDER: Final = "archive"  # beside the file of a journal, where nobody says otherwise
 

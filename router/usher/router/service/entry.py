@@ -47,8 +47,6 @@ def serve(arguments: Sequence[str]) -> int:
     from usher.router.service.settings import SettingsError, read_settings
 
     given = vars(_parser().parse_args(arguments))
-    if given["retention_days"] is not None:
-        given["retention_days"] = given["retention_days"].removesuffix("d")
     reflection, file = given.pop("reflection"), given.pop("settings")
     try:
         return _serve(read_settings(file, os.environ, given), reflection=reflection)
@@ -68,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--roster", metavar="FILE", help="Roster file (TOML).")
     add("--data", dest="data_dir", metavar="FOLDER", help="Folder of the journal; ':memory:'.")
     add("--journal", metavar="URL", help="Journal on Redis: redis://host:6379/0?pool=tenant/pool.")
-    add("--retention", dest="retention_days", metavar="DAYS", help=RETENTION)
+    add("--retention", dest="retention_days", type=_days, metavar="DAYS", help=RETENTION)
     add("--archive", dest="archive_dir", metavar="FOLDER", help="Folder of the archive files.")
     add("--listen", help="host:port; anything but loopback is open to the network.")
     add("--clock-rate", type=int, metavar="N", help="Run the clock n times faster.")
@@ -76,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--log-format", choices=("console", "json"), help="How events are logged.")
     add("--settings", type=Path, metavar="FILE", help="Settings file (TOML).")
     return parser
+
+
+def _days(text: str) -> int:
+    number = text.removesuffix("d")
+    if not (number.isascii() and number.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days such as 30d")
+    return int(number)
 
 
 def _serve(settings: "Settings", *, reflection: bool) -> int:

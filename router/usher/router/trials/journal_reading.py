@@ -40,6 +40,15 @@ class NoJournal(JournalError):
     """When there is no journal at this path, or several to choose from."""
 
 
+class NoArchive(JournalTrimmed):
+    """When a journal was trimmed, and the folder with what was before is not there."""
+
+    def __init__(self, begins_after: int, folder: Path | None) -> None:
+        super().__init__(begins_after)
+        place = "nobody said where they are" if folder is None else f"there is no {folder}"
+        self.args = (f"{self.args[0]}; {place}: name their folder with --archive",)
+
+
 class Source(Protocol):
     """Where the batches of a journal come from."""
 
@@ -63,7 +72,7 @@ class JournalReading:
         self._archive = archive
 
     def batches(self) -> Iterator[StoredBatch]:
-        """Yields all batches from the first. Raises JournalTrimmed where there is no archive,
+        """Yields all batches from the first. Raises NoArchive where one is needed,
         JournalCorrupt at the first batch that does not continue the chain."""
         if self._source.begin[0]:
             yield from self._archived(self._source.begin)
@@ -73,7 +82,7 @@ class JournalReading:
         """Yields what was trimmed; the journal must go on from its last checksum."""
         position, checksum = begin
         if self._archive is None or not self._archive.is_dir():
-            raise JournalTrimmed(position)
+            raise NoArchive(position, self._archive)
         last = b""
         for batch, link in Archive(self._archive, self.incarnation).batches(0, position):
             yield batch
