@@ -13,9 +13,11 @@ from usher.queue.journal.archive import Archive
 from usher.queue.journal.contract import JournalTrimmed
 from usher.queue.journal.memory import MemoryJournal
 from usher.queue.journal.sqlite import SqliteJournal
+from usher.router.service import retention as retention_module
 from usher.router.service.opening import load_pool
 from usher.router.service.retention import Retention, RetentionRefused, archive_of
 from usher.router.service.runner import Runner
+from usher.router.service.server import JOURNAL_FILE, running_server
 from usher.router.service.settings import Settings
 from usher.router.trials.inspection import summarise
 from usher.router.trials.journal_reading import reading
@@ -182,6 +184,25 @@ def test_the_task_begins_and_ends_with_the_server(kit: Any, run: Any, tmp_path: 
         await asyncio.sleep(0)
         await work.stop()
         await work.stop()
+
+    run(scenario())
+
+
+def test_a_server_that_is_told_so_trims_its_journal(
+    kit: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_module, "FIRST_LOOK_S", 0.0)
+
+    async def scenario() -> None:
+        journal = await SqliteJournal.open(tmp_path / JOURNAL_FILE)
+        runner = await busy_days(kit, journal)
+        await runner.drain()
+        await journal.close()
+        settings = Settings(data_dir=str(tmp_path), listen="127.0.0.1:0", retention_days=2)
+        async with running_server(settings) as server, asyncio.timeout(20):
+            while not server.runner.journal.begins_after:  # noqa: ASYNC110  # a task of its own
+                await asyncio.sleep(0.01)
+        assert (tmp_path / "archive").is_dir()
 
     run(scenario())
 
