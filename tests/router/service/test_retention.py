@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 from tests.queue.journal.files import with_rows
 from tests.router.service.conftest import VERSIONS
 
 from usher.queue.journal.archive import Archive
-from usher.queue.journal.contract import JournalTrimmed
+from usher.queue.journal.contract import JournalCorrupt, JournalTrimmed
 from usher.queue.journal.memory import MemoryJournal
 from usher.queue.journal.sqlite import SqliteJournal
 from usher.router.service import retention as retention_module
@@ -108,6 +109,29 @@ def test_archive_and_journal_are_inspected_and_verified_as_one(
         list(journal.records())
     with reading(tmp_path, tmp_path / "elsewhere") as journal:
         assert position == len(list(journal.records()))
+
+
+def test_an_archive_that_is_sound_in_itself_but_not_of_this_journal_is_found(
+    kit: Any, run: Any, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        journal = await SqliteJournal.open(tmp_path / "main.journal")
+        runner = await busy_days(kit, journal)
+        archive = Archive(tmp_path / "archive", journal.incarnation)
+        await retention(runner, archive).look()
+        begins = journal.begins_after
+        batches = [batch async for step in archive.read(0, begins) for batch in step]
+        batches[5] = replace(batches[5], at_ms=batches[5].at_ms + 1)
+        writer = Archive(tmp_path / "bent", journal.incarnation).writer()
+        writer.add(batches)
+        writer.finish()
+        await runner.close()
+        await journal.close()
+
+    run(scenario())
+    other = pytest.raises(JournalCorrupt, match="is not what this journal was trimmed of")
+    with reading(tmp_path, tmp_path / "bent") as journal, other:
+        list(journal.batches())
 
 
 def test_without_a_whole_snapshot_the_pool_is_rebuilt_from_the_archive(
