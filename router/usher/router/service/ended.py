@@ -1,8 +1,8 @@
 """Contacts that have left the pool: found in the store.
 
 Their last state goes there with the record that retires them, and is read when somebody asks.
-Private fields are not part of it. What is added to a contact comes last, with a default: these states
-are read for as long as the journal keeps them. It must not know messages or gRPC.
+Private fields are not part of it. What is added to a contact comes last, with a default: these
+states are read for as long as the journal keeps them. It must not know messages or gRPC.
 """
 
 from collections.abc import Iterable
