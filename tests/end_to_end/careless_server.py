@@ -34,6 +34,7 @@ class CarelessJournal:
         self.secret = honest.secret
         self.durability = "none"
         self.position = honest.position
+        self.begins_after = honest.begins_after
         self._honest = honest
         self._late: set[asyncio.Task[None]] = set()
 
@@ -94,6 +95,19 @@ class CarelessJournal:
     def listen(self, listener: Callable[[JournalError | None], None]) -> None:
         """See Journal.listen."""
         self._honest.listen(listener)
+
+    async def covered_position(self) -> int:
+        """See Journal.covered_position."""
+        return await self._honest.covered_position()
+
+    async def trim(self, through: int) -> None:
+        """See Journal.trim."""
+        await self._honest.trim(through)
+
+    async def ended(self, contact_id: str) -> bytes | None:
+        """See Journal.ended."""
+        await self._settled()
+        return await self._honest.ended(contact_id)
 
     def sync_times_ms(self) -> list[float]:
         """See Journal.sync_times_ms."""

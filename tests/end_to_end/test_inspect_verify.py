@@ -100,8 +100,11 @@ def test_verify_takes_a_journal_as_a_kill_left_it(tmp_path: Path) -> None:
     assert 0 == ended.returncode, ended.stdout
 
 
-def stored(folder: Path, versions: tuple[str, str, str], score: int) -> Path:
-    """A small journal whose versions and one score are as given (0 = as it was)."""
+OTHERS = ("0.0.1", "1.0", "1.0")
+
+
+def stored(folder: Path, versions: tuple[str, str, str], **offered: object) -> Path:
+    """A small journal whose versions, and some fields of its one offer, are as given."""
     driven = kit.Driven.opened(kit.policy(), kit.profile("a1"))
     driven.enqueue("c1")
     records = list(driven.records)
@@ -113,9 +116,8 @@ def stored(folder: Path, versions: tuple[str, str, str], score: int) -> Path:
         command=_replaced(opening.command, **changes),
         events=(_replaced(opening.events[0], **changes),),
     )
-    if score:
-        offer = records[-1]
-        records[-1] = _replaced(offer, events=(_replaced(offer.events[0], score=score),))
+    offer = records[-1]
+    records[-1] = _replaced(offer, events=(_replaced(offer.events[0], **offered),))
 
     async def write() -> None:
         journal = await SqliteJournal.open(folder / "main.journal")
@@ -133,21 +135,30 @@ def _replaced(value: object, **changes: object) -> object:  # any struct, of wha
 
 def test_verify_names_the_first_difference(tmp_path: Path) -> None:
     now = present_versions()
-    ended = usher("verify", stored(tmp_path, (now.usher, now.numpy, now.scipy), 77))
+    ended = usher("verify", stored(tmp_path, (now.usher, now.numpy, now.scipy), score=77))
     assert 1 == ended.returncode
     assert "DIFFERENT at position 6" in ended.stdout
     assert '"score":77' in ended.stdout
 
 
-def test_verify_does_not_judge_other_versions(tmp_path: Path) -> None:
-    ended = usher("verify", stored(tmp_path, ("0.0.1", "1.0", "1.0"), 77))
-    assert 2 == ended.returncode
-    assert "other versions" in ended.stdout
-    assert "pair by pair comes later" in ended.stdout
+def test_verify_asks_of_other_versions_only_whether_each_pair_was_allowed(tmp_path: Path) -> None:
+    ended = usher("verify", stored(tmp_path, OTHERS, score=77))
+    assert 0 == ended.returncode
+    assert "usher 0.0.1, numpy 1.0, scipy 1.0" in ended.stdout
+    assert "each of their 1 offers was allowed" in ended.stdout
+
+
+def test_verify_names_the_first_pair_of_other_versions_that_was_not_allowed(
+    tmp_path: Path,
+) -> None:
+    ended = usher("verify", stored(tmp_path, OTHERS, price=7))
+    assert 1 == ended.returncode
+    assert "DIFFERENT at position 6" in ended.stdout
+    assert "not allowed: the offer costs 7 units" in ended.stdout
 
 
 def test_a_damaged_journal_is_said_in_a_line(tmp_path: Path) -> None:
-    path = stored(tmp_path, ("0.0.1", "1.0", "1.0"), 0)
+    path = stored(tmp_path, OTHERS)
     connection = apsw.Connection(str(path))
     connection.execute("UPDATE batches SET body = zeroblob(20)")
     connection.close()

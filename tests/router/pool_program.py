@@ -26,6 +26,7 @@ from usher.queue.values import (
     Presence,
     QueueName,
 )
+from usher.router.admission import faults
 from usher.router.pool import Pool
 
 Item = TypeVar("Item")
@@ -51,6 +52,7 @@ class CheckedPool(RuleBasedStateMachine):
     def _before_record(self, command: c.AnyCommand, events: tuple[AnyEvent, ...]) -> None:
         ledger = self.driven.pool.ledger
         invariants.check_offers(ledger, command, events)
+        assert [] == list(faults(self.driven.pool, command, events))
         invariants.check_withdrawn(ledger, events)
         walk_in_invariants.check_call(ledger, command, events)
         walk_in_invariants.check_numbers(self.numbers, events)

@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 
 JOURNAL = "File or folder of the journal, or its address on Redis (redis://...)."
+ARCHIVE = "Folder of its archive files; default: `archive` beside the journal's file."
 
 
 @app.callback()
@@ -110,6 +111,7 @@ def demo(
 def inspect(
     journal: Annotated[str, typer.Argument(envvar="USHER_JOURNAL", help=JOURNAL)],
     *,
+    archive: Annotated[Path | None, typer.Option(envvar="USHER_ARCHIVE_DIR", help=ARCHIVE)] = None,
     contact: Annotated[str | None, typer.Option(help="The story of this contact.")] = None,
     first: Annotated[
         int | None, typer.Option("--from", help="The records from this position on.")
@@ -117,21 +119,26 @@ def inspect(
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
     """Tell what a journal holds, but never private fields. A file must not be in a server's use."""
+    from usher.router.trials.commands import Place
     from usher.router.trials.commands import inspect as run
 
-    raise typer.Exit(run(journal, contact, first, _console(), json=json))
+    raise typer.Exit(run(Place(journal, archive), contact, first, _console(), json=json))
 
 
 @app.command()
 def verify(
     journal: Annotated[str, typer.Argument(envvar="USHER_JOURNAL", help=JOURNAL)],
     *,
+    archive: Annotated[Path | None, typer.Option(envvar="USHER_ARCHIVE_DIR", help=ARCHIVE)] = None,
     json: Annotated[bool, typer.Option("--json", help="The outcome as JSON.")] = False,
 ) -> None:
-    """Execute a journal's commands again and demand the events that it holds."""
-    from usher.router.trials.commands import verify_journal
+    """Execute a journal's commands again and demand the events that it holds.
 
-    raise typer.Exit(verify_journal(journal, _console(), json=json))
+    What other versions wrote is replayed, and each pair that was offered checked: was it allowed?
+    """
+    from usher.router.trials.commands import Place, verify_journal
+
+    raise typer.Exit(verify_journal(Place(journal, archive), _console(), json=json))
 
 
 def add_commands() -> None:

@@ -23,10 +23,11 @@ def a_day(path: Path) -> tuple[Found, Snapshot]:
     return asyncio.run(write())
 
 
-async def look(path: Path) -> tuple[Found, Snapshot | None]:
+async def look(path: Path, *, trimmed: bool = False) -> tuple[Found, Snapshot | None]:
     journal = await SqliteJournal.open(path)
     try:
-        return await found_in(journal), await journal.latest_snapshot()
+        begins = journal.begins_after if trimmed else 0
+        return await found_in(journal, begins), await journal.latest_snapshot()
     finally:
         await journal.close()
 

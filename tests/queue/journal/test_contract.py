@@ -12,8 +12,10 @@ from tests.queue.journal.redis_server import running_redis
 from usher.queue.journal.contract import (
     PIECE_BYTES_MOST,
     Batch,
+    EndedContact,
     Journal,
     JournalClosed,
+    JournalTrimmed,
     PositionConflict,
     PrivateFields,
     RememberedRequest,
@@ -362,5 +364,139 @@ def test_a_cancelled_caller_leaves_the_journal_whole(run: Runner) -> None:
         under_way.cancel()
         await journal.append(1, batch(body=b"b"))
         assert [stored.body for stored in await everything(journal)] == [b"a", b"b"]
+
+    run(test)
+
+
+# --- trimming --------------------------------------------------------------------------------
+
+
+async def covered(journal: Journal, batches: int = 4) -> None:
+    """Append batches of two records each and take two snapshots of their end."""
+    for number in range(batches):
+        await journal.append(journal.position, batch(2, b"%d" % number))
+    for _ in range(2):
+        await journal.write_snapshot(journal.position, 1, [b"all"])
+
+
+def test_a_new_journal_begins_at_its_beginning(run: Runner) -> None:
+    async def test(journal: Journal) -> None:
+        assert journal.begins_after == 0
+        assert await journal.covered_position() == 0
+        await journal.trim(0)
+
+    run(test)
+
+
+def test_what_is_trimmed_is_gone_and_the_rest_is_read_and_added_to(run: Runner) -> None:
+    async def test(journal: Journal) -> None:
+        await covered(journal)
+        await journal.trim(4)
+        assert journal.begins_after == 4
+        assert [stored.position for stored in await everything(journal, 4)] == [6, 8]
+        assert [stored.position for stored in await everything(journal, 7)] == [8]
+        await journal.append(8, batch())
+        await journal.trim(2)
+        await journal.trim(8)
+        assert (journal.begins_after, journal.position) == (8, 9)
+        assert [stored.position for stored in await everything(journal, 8)] == [9]
+
+    run(test)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+def test_a_read_before_the_beginning_is_refused(run: Runner, after: int) -> None:
+    async def test(journal: Journal) -> None:
+        await covered(journal)
+        await journal.trim(4)
+        with pytest.raises(JournalTrimmed, match="begins after position 4"):
+            await everything(journal, after)
+
+    run(test)
+
+
+def test_the_whole_journal_may_be_trimmed(run: Runner) -> None:
+    async def test(journal: Journal) -> None:
+        await covered(journal)
+        await journal.trim(8)
+        assert await everything(journal, 8) == []
+        await journal.append(8, batch(body=b"next"))
+        assert [stored.body for stored in await everything(journal, 8)] == [b"next"]
+
+    run(test)
+
+
+def test_no_more_is_trimmed_than_two_snapshots_cover(run: Runner) -> None:
+    async def test(journal: Journal) -> None:
+        await journal.append(0, batch(2))
+        await journal.write_snapshot(2, 1, [b"one"])
+        with pytest.raises(ValueError, match="2 snapshots cover only 0"):
+            await journal.trim(2)
+        await journal.append(2, batch(2))
+        await journal.write_snapshot(4, 1, [b"two"])
+        assert await journal.covered_position() == 2
+        with pytest.raises(ValueError, match="cover only 2"):
+            await journal.trim(4)
+        assert len(await everything(journal)) == 2
+        await journal.trim(2)
+        assert len(await everything(journal, 2)) == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize("through", [3, 9])
+def test_a_journal_is_trimmed_where_a_batch_ends(run: Runner, through: int) -> None:
+    async def test(journal: Journal) -> None:
+        await covered(journal)
+        with pytest.raises(ValueError, match=f"trim through {through}: expected the end"):
+            await journal.trim(through)
+        assert len(await everything(journal)) == 4
+
+    run(test)
+
+
+def test_a_read_goes_on_while_what_it_has_read_is_trimmed(run: Runner) -> None:
+    async def test(journal: Journal) -> None:
+        await covered(journal)
+        seen = []
+        async for stored in journal.read(0):
+            seen.append(stored.position)
+            await journal.trim(stored.position)
+        assert seen == [2, 4, 6, 8]
+
+    run(test)
+
+
+def test_requests_private_fields_and_snapshots_outlive_trimming(run: Runner) -> None:
+    async def test(journal: Journal) -> None:
+        request = remembered("r1", 1)
+        beside = {"requests": (request,), "private": (PrivateFields("c1", b"name"),)}
+        await journal.append(0, batch(**beside))
+        await covered(journal)
+        await journal.trim(9)
+        assert await journal.request("r1") == request
+        assert await journal.private(["c1"]) == {"c1": b"name"}
+        assert await journal.latest_snapshot() == Snapshot(9, 1, (b"all",))
+
+    run(test)
+
+
+def test_contacts_that_ended_are_found_until_their_batch_is_trimmed(run: Runner) -> None:
+    async def test(journal: Journal) -> None:
+        assert await journal.ended("c1") is None
+        gone = tuple(EndedContact(f"c{n}", b"%d" % n * n) for n in range(300))
+        await journal.append(0, batch(ended=gone))
+        await journal.append(1, batch(ended=(EndedContact("c7", b"again"),)))
+        await covered(journal)
+        assert await journal.ended("c0") == b""
+        assert await journal.ended("c299") == b"299" * 299
+        assert await journal.ended("c7") == b"again"
+        await journal.trim(1)
+        assert await journal.ended("c299") is None
+        assert await journal.ended("c7") == b"again"
+        await journal.trim(2)
+        assert await journal.ended("c7") is None
+        await journal.append(journal.position, batch(ended=(EndedContact("c7", b"third"),)))
+        assert await journal.ended("c7") == b"third"
 
     run(test)

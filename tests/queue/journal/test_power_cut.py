@@ -14,7 +14,7 @@ import apsw
 import pytest
 from tests.queue.journal.files import look
 from tests.queue.journal.power_cut import Disk, FaultyVfs, fails_once, failure, power_goes_at
-from tests.queue.journal.workload import Day, Found, found_in
+from tests.queue.journal.workload import Day, Found, TrimmingDay, found_in
 
 from usher.queue.journal.contract import Batch, JournalBroken, JournalError, PrivateFields
 from usher.queue.journal.sqlite import SqliteJournal
@@ -70,7 +70,7 @@ def run_day(
 ) -> tuple[Day, Disk, bool]:
     """Return the day, the disk after it, and whether the day came to its end."""
     vfs.disk = disk = Disk(fault)
-    day = Day(seed)
+    day = TrimmingDay(seed)
     try:
         asyncio.run(pass_day(vfs, folder / "pool.db", synchronous, day))
     except JournalError:
@@ -96,7 +96,7 @@ def cut_and_look(
     cut_at = random.randint(1, operations)
     day, disk, _ = run_day(vfs, before, power_goes_at(cut_at), seed, synchronous)
     disk.power_cut(after, random)
-    found, snapshot = asyncio.run(look(after / "pool.db"))
+    found, snapshot = asyncio.run(look(after / "pool.db", trimmed=True))
     return day, found, snapshot
 
 
@@ -136,7 +136,7 @@ def test_nothing_is_acknowledged_after_a_failed_write_or_sync(vfs: FaultyVfs, fo
         place.mkdir()
         fault = fails_once(number, apsw.SQLITE_IOERR_FSYNC)
         day, _, ended = run_day(vfs, place, fault, 0, "FULL")
-        found, snapshot = asyncio.run(look(place / "pool.db"))
+        found, snapshot = asyncio.run(look(place / "pool.db", trimmed=True))
         assert found in day.allowed(), f"operation {number}"
         assert snapshot in day.allowed_snapshots(), f"operation {number}"
         broken += not ended
@@ -153,7 +153,7 @@ def test_a_full_disk_is_said_and_forgotten(vfs: FaultyVfs, folder: Path) -> None
         if day.done == 0 and not ended:
             continue  # it met the disk while it was being opened
         assert ended, f"operation {number} of {len(disk.kinds)}"
-        found, _ = asyncio.run(look(place / "pool.db"))
+        found, _ = asyncio.run(look(place / "pool.db", trimmed=True))
         assert found == day.states[-1], f"operation {number}"
         full += day.full
     assert full > 10

@@ -19,20 +19,24 @@ from tests.queue.journal.redis_server import (
 from tests.queue.journal.workload import Day, found_in
 
 from usher.queue.journal import redis_owner
+from usher.queue.journal.archive import Archive
 from usher.queue.journal.contract import (
     Batch,
+    EndedContact,
     JournalBroken,
     JournalCorrupt,
     JournalError,
     JournalFull,
     JournalLocked,
     JournalTaken,
+    JournalTrimmed,
     JournalUnavailable,
     PrivateFields,
     RememberedRequest,
     StoredBatch,
 )
 from usher.queue.journal.redis import RedisJournal
+from usher.router.trials.journal_reading import reading
 
 KEY = "usher:{default/main}:"
 PERMISSIONS = (
@@ -139,6 +143,39 @@ def test_more_private_fields_than_one_command_takes(server: RedisServer) -> None
         assert 1 == server.do("HLEN", KEY + "private")
 
     asyncio.run(scenario())
+
+
+def test_what_is_trimmed_leaves_redis_and_stays_in_the_archive(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with journal_on(server) as journal:
+            for number in range(10):
+                gone = tuple(EndedContact(f"c{number}.{n}", b"gone") for n in range(1_500))
+                await journal.append(number, batch(b"%d" % number, ended=gone))
+            await journal.append(10, batch(ended=(EndedContact("c0.7", b"again"),)))
+            for _ in range(2):
+                await journal.write_snapshot(11, 1, [b"state"])
+            archive = Archive(tmp_path / "archive", journal.incarnation)
+            writer = archive.writer()
+            writer.add([stored async for stored in journal.read(0)][:6])
+            writer.finish()
+            await journal.trim(6)
+            assert 6 == server.do("XLEN", KEY + "log"), "the last archived one for its checksum"
+            assert (4 * 1_500 + 1, 5) == (
+                server.do("HLEN", KEY + "ended"),
+                server.do("XLEN", KEY + "retired"),
+            )
+        async with journal_on(server) as journal:
+            assert 6 == journal.begins_after
+            assert [b"6", b"7"] == [stored.body async for stored in journal.read(6)][:2]
+            assert b"again" == await journal.ended("c0.7")
+
+    asyncio.run(scenario())
+    with reading(server.url(), tmp_path / "archive") as journal:
+        assert [b"%d" % n for n in range(10)] == [one.body for one in journal.batches()][:10]
+    with reading(server.url()) as journal, pytest.raises(JournalTrimmed, match="--archive"):
+        list(journal.batches())
 
 
 def test_snapshots_leave_nothing_behind(server: RedisServer) -> None:

@@ -9,16 +9,20 @@ from pathlib import Path
 
 import apsw
 import pytest
+from msgspec.structs import replace
 from tests.queue.journal.files import a_day, look, rows, with_rows
 
 from usher.queue.journal.contract import (
     Batch,
+    EndedContact,
+    JournalCorrupt,
     JournalError,
     JournalFull,
     JournalLocked,
     PrivateFields,
     RememberedRequest,
     Snapshot,
+    StoredBatch,
 )
 from usher.queue.journal.sqlite import COMMITS_TIMED, SqliteJournal
 from usher.queue.journal.sqlite_files import OLDEST_SQLITE, check_sqlite_version
@@ -249,3 +253,93 @@ def test_durations_of_commits_are_kept_for_a_while(tmp_path: Path) -> None:
         await journal.close()
 
     asyncio.run(measure())
+
+
+# --- trimmed ---------------------------------------------------------------------------------
+
+
+def trimmed(path: Path, through: int = 6) -> list[StoredBatch]:
+    """Write ten batches, trim some; return those that can still be read."""
+
+    async def write() -> list[StoredBatch]:
+        journal = await SqliteJournal.open(path)
+        for number in range(10):
+            gone = (EndedContact(f"c{number}", b"gone"),)
+            await journal.append(number, replace(batch(number), ended=gone))
+        for _ in range(2):
+            await journal.write_snapshot(10, 1, [b"state"])
+        await journal.trim(through)
+        kept = [stored async for stored in journal.read(through)]
+        await journal.close()
+        return kept
+
+    return asyncio.run(write())
+
+
+def read_again(path: Path, after: int) -> tuple[int, list[StoredBatch], bytes | None, bytes | None]:
+    """Return where it begins, what is read, and the contacts of the batches 6 and 7."""
+
+    async def read() -> tuple[int, list[StoredBatch], bytes | None, bytes | None]:
+        journal = await SqliteJournal.open(path)
+        try:
+            found = [stored async for stored in journal.read(after)]
+            ended = await journal.ended("c5"), await journal.ended("c6")
+            return journal.begins_after, found, *ended
+        finally:
+            await journal.close()
+
+    return asyncio.run(read())
+
+
+def test_a_trimmed_journal_begins_there_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "pool.db"
+    kept = trimmed(path)
+    assert (6, kept, None, b"gone") == read_again(path, 6)
+    assert [7, 8, 9, 10] == [stored.position for stored in kept]
+    assert [(6,)] == rows(path, "SELECT min(position) FROM batches")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM batches WHERE position = 6",
+        "DELETE FROM batches WHERE position = 7",
+        "UPDATE batches SET checksum = zeroblob(16) WHERE position = 6",
+        "UPDATE batches SET body = x'00' WHERE position = 7",
+        "UPDATE ended SET content = x'0000000000'",
+    ],
+)
+def test_damage_at_the_beginning_of_a_trimmed_journal_is_found(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "pool.db"
+    trimmed(path)
+    with_rows(path, damage)
+    with pytest.raises(JournalCorrupt):
+        read_again(path, 6)
+
+
+def test_the_room_of_what_was_trimmed_is_used_again(tmp_path: Path) -> None:
+    async def fill(path: Path) -> tuple[int, int]:
+        journal, sizes = await SqliteJournal.open(path), list[int]()
+        for _ in range(2):
+            begin = journal.position
+            for number in range(begin, begin + 50):
+                await journal.append(number, batch(number, 20_000))
+            for _ in range(2):
+                await journal.write_snapshot(journal.position, 1, [b"state"])
+            await journal.trim(journal.position)
+            await journal.close()
+            sizes.append(os.stat(path).st_size)
+            journal = await SqliteJournal.open(path)
+        await journal.close()
+        return sizes[0], sizes[1]
+
+    first, second = asyncio.run(fill(tmp_path / "pool.db"))
+    assert second <= first * 1.1
+
+
+def test_a_journal_of_an_earlier_release_gets_the_table_of_ended_contacts(tmp_path: Path) -> None:
+    path = tmp_path / "pool.db"
+    whole = a_day(path)
+    with_rows(path, "DROP TABLE ended")
+    assert whole == asyncio.run(look(path))
+    assert [(0,)] == rows(path, "SELECT count(*) FROM ended")

@@ -29,9 +29,9 @@ class Found(NamedTuple):
 NOTHING = Found([], [], {})
 
 
-async def found_in(journal: Journal) -> Found:
-    """Return what the journal holds, read through every door."""
-    batches = [batch async for batch in journal.read(0)]
+async def found_in(journal: Journal, after: int = 0) -> Found:
+    """Return what the journal holds, read through every door; batches behind `after`."""
+    batches = [batch async for batch in journal.read(after)]
     ids = await journal.request_ids()
     requests = [await journal.request(name) for name in ids]
     private = await journal.private([f"c{number}" for number in range(200)])
@@ -149,3 +149,26 @@ class Day:
             self.full += 1
             await journal.write_snapshot(position, 1, pieces)
         self.snapshots_done = len(self.snapshots)
+
+
+class TrimmingDay(Day):
+    """A day after which the journal is trimmed, added to, and trimmed once more."""
+
+    async def pass_by(self, journal: Journal) -> None:
+        """See Day; `states` hold the batches behind where the journal begins."""
+        await super().pass_by(journal)
+        await self._trim(journal)
+        await self._append(journal)
+        await self._trim(journal)
+
+    async def _trim(self, journal: Journal) -> None:
+        state = self.states[-1].copied()
+        through = state.batches[1].position
+        del state.batches[:2]
+        self.states.append(state)
+        try:
+            await journal.trim(through)
+        except JournalFull:
+            self.full += 1
+            await journal.trim(through)
+        self.done += 1

@@ -1,23 +1,26 @@
-"""A journal executed anew: equal events, the first difference named, other versions unjudged."""
+"""A journal executed anew: equal events, the first difference named; or pair by pair."""
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
 from tests.router import pool_kit as kit
+from tests.router.branch_kit import BranchDay
 
 from usher.queue import commands as c
 from usher.queue.codec import Record
 from usher.queue.errors import Refused
 from usher.queue.events import OfferMade
 from usher.queue.rules import Order, Requirement
-from usher.queue.values import AgentId, ContactId
+from usher.queue.values import AgentId, ContactId, Presence
 from usher.router.pool import Pool
 from usher.router.service.opening import Versions
 from usher.router.trials.verification import Verification, verify
 
 VERSIONS = Versions("0.1.0", "2.0", "1.0")  # as `kit.set_up` writes them
+OTHER = Versions("0.1.0", "2.1", "1.0")
 
 
 class Appends:
@@ -104,7 +107,7 @@ def test_what_the_pool_did_comes_out_the_same_however_it_was_appended(batches: i
     driven, appends = busy(batches)
     found = appends.verified()
     assert found.difference is None
-    assert (len(driven.records), 0) == (found.executed, found.unjudged)
+    assert (len(driven.records), 0) == (found.executed, found.replayed)
     assert driven.pool.state_hash() == found.state_hash
 
 
@@ -157,10 +160,13 @@ def test_a_command_that_would_be_refused_is_a_difference() -> None:
     assert str(found.got).startswith("refused: CONTACT_EXISTS")
 
 
-def test_records_of_other_versions_are_replayed_and_not_judged() -> None:
-    driven, appends = busy(1)
-    found = appends.verified(Versions("0.1.0", "2.1", "1.0"))
-    assert (0, len(driven.records)) == (found.executed, found.unjudged)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_of_other_versions_every_pair_of_an_honest_journal_was_allowed(seed: int) -> None:
+    driven, appends = busy(1, seed)
+    found = appends.verified(OTHER)
+    assert found.difference is None
+    assert offers_among(driven.records) == found.pairs > 50
+    assert (0, len(driven.records)) == (found.executed, found.replayed)
     assert ("usher 0.1.0, numpy 2.0, scipy 1.0",) == found.other_versions
     assert driven.pool.state_hash() == found.state_hash
 
@@ -177,3 +183,173 @@ def test_a_restart_begins_with_new_columns_and_may_change_the_rules() -> None:
     driven.settle()
     assert "a1" == driven.owner_of("c1")
     assert appends.verified().difference is None
+
+
+# under other versions: was each pair allowed?
+
+
+def offers_among(records: list[Record]) -> int:
+    return sum(isinstance(event, OfferMade) for record in records for event in record.events)
+
+
+def with_offer(driven: kit.Driven, number: int, **changes: object) -> list[Record]:
+    """The records with the offer of this number (from 0) changed, up to it: it changes the rest."""
+    left, records = number, list[Record]()
+    for record in driven.records:
+        events = list(record.events)
+        for at, event in enumerate(record.events):
+            if isinstance(event, OfferMade):
+                if left == 0:
+                    events[at] = msgspec.structs.replace(event, **changes)
+                left -= 1
+        records.append(msgspec.structs.replace(record, events=tuple(events)))
+        if left < 0:
+            break
+    return records
+
+
+def why(records: list[Record]) -> str:
+    """What verify says of an altered journal: the reason, after the pairs that were allowed."""
+    found = verify([[record] for record in records], OTHER)
+    assert found.difference is not None, "it was taken for sound"
+    assert records[-1].position == found.difference.position
+    assert found.pairs == offers_among(records[:-1])
+    assert isinstance(found.difference.got, str)
+    return found.difference.got
+
+
+def two_agents(**second: Any) -> kit.Driven:
+    """Two agents, of whom `a1` is there and was offered a contact."""
+    driven = kit.Driven.opened(
+        kit.policy(
+            kit.queue("main", requirements=(Requirement("a", 5),), groups=("g",)),
+            channels={"voice": kit.channel(wrap_up_ms=60_000)},
+        ),
+        kit.profile("a1", skills={"a": 9}, groups=("g",), languages=("de",)),
+        kit.profile("a2", **{"skills": {"a": 9}, "groups": ("g",), "languages": ("de",), **second}),
+        ready=False,
+    )
+    driven.sign_in("a1")
+    driven.enqueue("c1", languages=("de",))
+    assert "a1" == driven.owner_of("c1")
+    return driven
+
+
+def test_control_the_same_journal_unaltered_is_sound() -> None:
+    driven = two_agents()
+    found = verify([driven.records], OTHER)
+    assert (None, 1, 0) == (found.difference, found.pairs, found.executed)
+
+
+@pytest.mark.parametrize(
+    "second", [{"skills": {"a": 4}}, {"skills": {}}, {"groups": ("h",)}, {"languages": ("en",)}]
+)
+def test_an_agent_without_what_the_queue_or_contact_asks_for_is_found(
+    second: dict[str, Any],
+) -> None:
+    driven = kit.Driven.opened(
+        kit.policy(kit.queue("main", requirements=(Requirement("a", 5),), groups=("g",))),
+        kit.profile("a1", skills={"a": 9}, groups=("g",), languages=("de",)),
+        kit.profile("a2", **{"skills": {"a": 9}, "groups": ("g",), "languages": ("de",), **second}),
+        kit.profile("a3", skills={"b": 1}, groups=("h",)),
+    )
+    driven.enqueue("c1", languages=("de",))
+    assert "not allowed: agent a2 lacks a skill, group or language" in why(
+        with_offer(driven, 0, agent_id="a2")
+    )
+
+
+def test_an_agent_who_is_not_there_is_found() -> None:
+    assert "agent a2 is not there for offers: offline" in why(
+        with_offer(two_agents(), 0, agent_id="a2")
+    )
+    driven = two_agents()
+    driven.sign_in("a2", presence=Presence.NOT_READY, reason="lunch")
+    driven.decline(driven.contact("c1").owner)
+    driven.wait(120_000)
+    assert "agent a2 is not there for offers: not_ready" in why(
+        with_offer(driven, 1, agent_id="a2")
+    )
+
+
+def test_an_agent_beyond_its_capacity_is_found() -> None:
+    driven = kit.Driven.opened(kit.policy(), kit.profile("a1"), kit.profile("a2"))
+    driven.enqueue("c1")
+    first = driven.owner_of("c1")
+    driven.enqueue("c2")
+    assert f"agent {first} would have 2 of 1 units" in why(with_offer(driven, 1, agent_id=first))
+
+
+def test_two_contacts_of_one_match_count_together() -> None:
+    driven = kit.Driven.opened(kit.policy(), kit.profile("a1"), kit.profile("a2"))
+    both = (kit.new("c1"), kit.new("c2"))
+    driven.give(c.EnqueueContacts(kit.PLATFORM, both))
+    first = next(e for e in driven.records[-1].events if isinstance(e, OfferMade)).agent_id
+    assert "would have 2 of 1 units" in why(with_offer(driven, 1, agent_id=first))
+
+
+def test_too_many_legs_of_a_channel_are_found() -> None:
+    profiles = [kit.profile(name, 9, channels={"chat": (1, 1, 0)}) for name in ("a1", "a2")]
+    driven = kit.Driven.opened(kit.policy(), *profiles)
+    driven.enqueue("c1", "main", "chat")
+    first = driven.owner_of("c1")
+    driven.enqueue("c2", "main", "chat")
+    assert f"agent {first} would have 2 of 1 legs of chat" in why(
+        with_offer(driven, 1, agent_id=first)
+    )
+
+
+def test_an_agent_who_does_not_serve_the_channel_is_found() -> None:
+    chats = kit.profile("a2", channels={"chat": (1, 1, 0)})
+    driven = kit.Driven.opened(kit.policy(), kit.profile("a1"), chats)
+    driven.enqueue("c1")
+    assert "agent a2 does not serve channel voice" in why(with_offer(driven, 0, agent_id="a2"))
+
+
+def test_a_pair_that_pauses_is_found() -> None:
+    driven = kit.Driven.opened(kit.policy(), kit.profile("a1"), kit.profile("a2"))
+    driven.enqueue("c1")
+    first = driven.owner_of("c1")
+    driven.decline(driven.contact("c1").owner)
+    assert "the pair pauses until" in why(with_offer(driven, 1, agent_id=first))
+
+
+def test_a_contact_that_was_offered_already_is_found() -> None:
+    driven = kit.Driven.opened(kit.policy(), kit.profile("a1"), kit.profile("a2"))
+    driven.enqueue("c1")
+    driven.enqueue("c2")
+    again = {"contact_id": ContactId("c1"), "leg_id": kit.leg_id("c1", 2)}
+    assert "contact c1 does not wait" in why(with_offer(driven, 1, **again))
+
+
+def test_a_price_that_is_not_the_rosters_is_found() -> None:
+    driven = kit.Driven.opened(kit.policy(), kit.profile("a1"))
+    driven.enqueue("c1")
+    assert "the offer costs 0 units" in why(with_offer(driven, 0, price=0))
+
+
+def test_who_is_not_in_the_roster_or_the_pool_is_found() -> None:
+    driven = kit.Driven.opened(kit.policy(), kit.profile("a1"))
+    driven.enqueue("c1")
+    assert "agent a9 is not in the roster" in why(with_offer(driven, 0, agent_id="a9"))
+    assert "contact c9 is not in the pool" in why(with_offer(driven, 0, contact_id="c9"))
+
+
+def test_another_score_or_another_allowed_agent_is_no_fault() -> None:
+    driven = kit.Driven.opened(kit.policy(), kit.profile("a1"), kit.profile("a2"))
+    driven.enqueue("c1")
+    other = "a2" if driven.owner_of("c1") == "a1" else "a1"
+    changed_records = with_offer(driven, 0, agent_id=other, score=1)
+    found = verify([changed_records], OTHER)
+    assert (None, 1) == (found.difference, found.pairs)
+    assert verify([changed_records], VERSIONS).difference is not None
+
+
+def test_a_call_to_a_desk_is_checked_by_the_rules_of_the_desk() -> None:
+    day = BranchDay.staffed("1", "2")
+    day.join("j1", "advice")
+    assert "j1" == day.next("1")
+    found = verify([day.records], OTHER)
+    assert (None, 1) == (found.difference, found.pairs)
+    assert "agent bob does not sit at desk north/1" in why(with_offer(day, 0, agent_id="bob"))
+    assert "agent nobody is not in the roster" in why(with_offer(day, 0, agent_id="nobody"))

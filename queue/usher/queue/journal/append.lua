@@ -11,6 +11,8 @@
 --                                             through: requests at or before it are forgotten
 --                                             content: msgpack list of requests; checksum
 --   KEYS[4]  usher:{<pool>}:private   hash    contact id -> private fields, 4 bytes of checksum
+--   KEYS[5]  usher:{<pool>}:ended     hash    contact id -> last state of who left the pool
+--   KEYS[6]  usher:{<pool>}:retired   stream  one entry per batch with which some left, same id: ids
 --
 --   ARGV[1]  token of the caller          ARGV[7]   at_ms
 --   ARGV[2]  position that it expects     ARGV[8]   body
@@ -56,9 +58,18 @@ if ARGV[9] ~= '0' then
     redis.call('XTRIM', KEYS[3], 'MINID', '=', string.format('%.0f-0', tonumber(ARGV[9]) + 1))
 end
 
-local deletes = 13 + 2 * tonumber(ARGV[12])
-for first = 13, deletes - 1, AT_ONCE do
-    redis.call('HSET', KEYS[4], unpack(ARGV, first, math.min(first + AT_ONCE, deletes) - 1))
+local function put(key, first, behind)
+    for from = first, behind - 1, AT_ONCE do
+        redis.call('HSET', key, unpack(ARGV, from, math.min(from + AT_ONCE, behind) - 1))
+    end
+end
+
+local states = 15 + 2 * tonumber(ARGV[12])
+local deletes = states + 2 * tonumber(ARGV[13])
+put(KEYS[4], 15, states)
+put(KEYS[5], states, deletes)
+if ARGV[14] ~= '' then
+    redis.call('XADD', KEYS[6], id, 'ids', ARGV[14])
 end
 for first = deletes, #ARGV, AT_ONCE do
     redis.call('HDEL', KEYS[4], unpack(ARGV, first, math.min(first + AT_ONCE - 1, #ARGV)))

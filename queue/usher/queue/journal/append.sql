@@ -1,4 +1,5 @@
--- What one statement writes for a group of appends: batches, remembered requests, private fields.
+-- What one statement writes for a group of appends: batches, remembered requests, private fields,
+-- ended contacts.
 --
 -- The writing connection makes this view and its trigger for itself at start; they are not in the
 -- file. An INSERT into the view is then a whole transaction, sync included, in one call of
@@ -16,8 +17,10 @@ CREATE TEMP VIEW appends (
     requests_checksum,
     private,            -- JSON: {contact_id: first byte << 32 | bytes}; NULL: none
     contents,           -- of the private fields, each followed by its checksum of 4 bytes
-    deleted             -- JSON: [contact_id, ...] whose private fields go; NULL: none
-) AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
+    deleted,            -- JSON: [contact_id, ...] whose private fields go; NULL: none
+    ended,              -- JSON: [[contact_id, first byte, bytes], ...]; NULL: none
+    last_states         -- of the ended contacts, each followed by its checksum of 4 bytes
+) AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
 
 CREATE TEMP TRIGGER append INSTEAD OF INSERT ON appends
 BEGIN
@@ -38,4 +41,8 @@ BEGIN
 
     DELETE FROM main.private
     WHERE contact_id IN (SELECT value FROM json_each(NEW.deleted));
+
+    INSERT OR REPLACE INTO main.ended (contact_id, position, content)
+    SELECT value ->> 0, NEW.position, substr(NEW.last_states, value ->> 1, value ->> 2)
+    FROM json_each(NEW.ended);
 END;

@@ -13,6 +13,7 @@ The error tree, and when each is raised:
     ├── JournalLocked          another server has this journal open
     ├── JournalTaken           another server has taken this journal over; fatal like a broken one
     ├── JournalCorrupt         a checksum or the chain of positions does not hold
+    │   └── JournalTrimmed     what is asked for lies before the beginning of the journal
     ├── JournalVersionUnknown  a body or snapshot of a format that this build cannot read
     └── JournalClosed          a call after close()
 """
@@ -74,6 +75,20 @@ class JournalCorrupt(JournalError):
         self.position = position
 
 
+class JournalTrimmed(JournalCorrupt):
+    """Batches are asked for that lie before the beginning: archived, if they are not lost."""
+
+    def __init__(self, begins_after: int) -> None:
+        self.reason = f"it begins after position {begins_after}"
+        self.position = None
+        self.begins_after = begins_after
+        JournalError.__init__(
+            self,
+            f"the journal begins after position {begins_after}: what was before lies in archive"
+            " files, or is lost",
+        )
+
+
 class JournalVersionUnknown(JournalError):
     """A batch or snapshot has a format version that this build cannot read."""
 
@@ -104,6 +119,13 @@ class RememberedRequest(Struct, frozen=True, array_like=True):
     answer: bytes
 
 
+class EndedContact(Struct, frozen=True):
+    """A contact that leaves the pool: its last state, encoded by the caller."""
+
+    contact_id: str
+    content: bytes
+
+
 class Batch(Struct, frozen=True):
     """What one append writes, whole or not at all.
 
@@ -117,6 +139,7 @@ class Batch(Struct, frozen=True):
     private: tuple[PrivateFields, ...] = ()
     requests: tuple[RememberedRequest, ...] = ()
     forget_requests_through: int = 0  # drop remembered requests at this position or before
+    ended: tuple[EndedContact, ...] = ()
 
 
 class StoredBatch(Struct, frozen=True):
@@ -161,6 +184,11 @@ class Journal(Protocol):
         ...
 
     @property
+    def begins_after(self) -> int:
+        """The position after which reads may begin: 0, or where the journal was trimmed."""
+        ...
+
+    @property
     def durability(self) -> str:
         """One line for the operator: what an acknowledged append survives."""
         ...
@@ -178,7 +206,8 @@ class Journal(Protocol):
     def read(self, after: int) -> AsyncIterator[StoredBatch]:
         """Yield the batches that end after position `after`, in order.
 
-        Raises JournalCorrupt at the first batch that does not continue the chain.
+        Raises JournalCorrupt at the first batch that does not continue the chain, JournalTrimmed
+        when `after` lies before `begins_after`.
         """
         ...
 
@@ -212,6 +241,27 @@ class Journal(Protocol):
         """Return the newest complete and undamaged snapshot."""
         ...
 
+    async def covered_position(self) -> int:
+        """Return up to where SNAPSHOTS_KEPT snapshots stand for all before; 0 with fewer."""
+        ...
+
+    async def trim(self, through: int) -> None:
+        """Drop what came up to `through`, the end of a batch: batches, and contacts ended by then.
+
+        Appends wait meanwhile, so a long stretch is dropped in steps. The batch that ends there is
+        kept, unread, for its checksum. Nothing happens where the journal begins later anyway.
+        Raises ValueError, and drops nothing, where no batch ends or beyond `covered_position`;
+        JournalFull.
+        """
+        ...
+
+    async def ended(self, contact_id: str) -> bytes | None:
+        """Return the last state of a contact that has left the pool; None if nothing (any more).
+
+        Of an id that was used again it is the last contact that left.
+        """
+        ...
+
     def sync_times_ms(self) -> list[float]:
         """Return how long the last syncs took, each in ms; empty where there are none."""
         ...
@@ -237,6 +287,16 @@ def check_batch(expected_position: int, batch: Batch) -> None:
         first, last = batch.requests[0].position, batch.requests[-1].position
         if not expected_position < first <= last <= expected_position + batch.count:
             raise ValueError(f"requests {first} to {last} are not of this batch")
+
+
+def check_trim(through: int, covered_position: int, *, ends_there: bool) -> None:
+    """Raise ValueError for a position up to which no journal may be trimmed."""
+    if not ends_there:
+        raise ValueError(f"trim through {through}: expected the end of a batch")
+    if through > covered_position:
+        raise ValueError(
+            f"trim through {through}: {SNAPSHOTS_KEPT} snapshots cover only {covered_position}"
+        )
 
 
 def check_piece(piece: bytes) -> None:

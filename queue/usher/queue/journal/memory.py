@@ -12,11 +12,13 @@ from usher.queue.journal.contract import (
     Batch,
     JournalClosed,
     JournalError,
+    JournalTrimmed,
     PositionConflict,
     RememberedRequest,
     Snapshot,
     StoredBatch,
     check_batch,
+    check_trim,
     each_piece,
 )
 from usher.queue.journal.remembered import RememberedIds
@@ -31,11 +33,13 @@ class MemoryJournal:
         self.incarnation = secrets.token_hex(8)
         self.secret = secrets.token_bytes(32)
         self.position = 0
+        self.begins_after = 0
         self._batches: list[StoredBatch] = []
         self._ends: list[int] = []  # position of each batch, to find where a read begins
         self._ids = RememberedIds()
         self._requests: dict[str, RememberedRequest] = {}
         self._private: dict[str, bytes] = {}
+        self._ended: dict[str, tuple[int, bytes]] = {}  # with the position of its batch
         self._snapshots: list[Snapshot] = []
         self._closed = False
 
@@ -56,14 +60,17 @@ class MemoryJournal:
         )
         self._keep_private(batch)
         self._keep_requests(batch)
+        self._keep_ended(batch)
 
     async def read(self, after: int) -> AsyncIterator[StoredBatch]:
         """See Journal.read."""
         self._check_open()
-        index = bisect_right(self._ends, after)
-        while index < len(self._batches):
-            yield self._batches[index]
-            index += 1
+        while after < self.position:
+            if after < self.begins_after:
+                raise JournalTrimmed(self.begins_after)
+            batch = self._batches[bisect_right(self._ends, after)]
+            yield batch
+            after = batch.position
 
     async def request(self, request_id: str) -> RememberedRequest | None:
         """See Journal.request."""
@@ -104,6 +111,30 @@ class MemoryJournal:
         self._check_open()
         return self._snapshots[-1] if self._snapshots else None
 
+    async def covered_position(self) -> int:
+        """See Journal.covered_position."""
+        self._check_open()
+        whole = len(self._snapshots) == SNAPSHOTS_KEPT
+        return min(one.position for one in self._snapshots) if whole else 0
+
+    async def trim(self, through: int) -> None:
+        """See Journal.trim."""
+        self._check_open()
+        if through <= self.begins_after:
+            return
+        index = bisect_right(self._ends, through)
+        ends_there = index > 0 and self._ends[index - 1] == through
+        check_trim(through, await self.covered_position(), ends_there=ends_there)
+        del self._batches[:index], self._ends[:index]
+        self._ended = {name: row for name, row in self._ended.items() if row[0] > through}
+        self.begins_after = through
+
+    async def ended(self, contact_id: str) -> bytes | None:
+        """See Journal.ended."""
+        self._check_open()
+        row = self._ended.get(contact_id)
+        return None if row is None else row[1]
+
     def listen(self, listener: Callable[[JournalError | None], None]) -> None:
         """See Journal.listen: there is nothing to tell."""
 
@@ -127,3 +158,7 @@ class MemoryJournal:
         self._requests.update((request.request_id, request) for request in batch.requests)
         for request_id in self._ids.forget_through(batch.forget_requests_through):
             del self._requests[request_id]
+
+    def _keep_ended(self, batch: Batch) -> None:
+        for contact in batch.ended:
+            self._ended[contact.contact_id] = self.position, contact.content

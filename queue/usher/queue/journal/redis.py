@@ -6,6 +6,8 @@
     usher:{<pool>}:private       hash    private fields by contact
     usher:{<pool>}:snapshots     hash    the snapshots that there are
     usher:{<pool>}:snapshot:<n>  list    the pieces of one
+    usher:{<pool>}:ended         hash    last states of contacts that have left the pool
+    usher:{<pool>}:retired       stream  who left with which batch, same ids
 
     append, deletes, snapshots -> Writer (one connection, one script each) -> the caller goes on
     read, request, private, latest_snapshot -> Reader (another connection)
@@ -26,11 +28,13 @@ from usher.queue.journal.contract import (
     JournalClosed,
     JournalCorrupt,
     JournalError,
+    JournalTrimmed,
     PositionConflict,
     RememberedRequest,
     Snapshot,
     StoredBatch,
     check_batch,
+    check_trim,
     each_piece,
 )
 from usher.queue.journal.redis_opening import Opened, dropping, opened
@@ -41,6 +45,7 @@ from usher.queue.journal.remembered import RememberedIds
 
 NAMES_AT_ONCE: Final = 1_000
 PIECES_AT_ONCE: Final = 4
+RETIRED_AT_ONCE: Final = 100  # batches of them
 
 
 class RedisJournal:
@@ -51,6 +56,7 @@ class RedisJournal:
         self.incarnation = found.meta.incarnation
         self.secret = found.meta.secret
         self.durability = found.durability
+        self.begins_after = found.begins_after
         self._keys = found.owner.keys
         self._ids = RememberedIds()
         self._batch_of: dict[str, int] = {}  # position of the batch by remembered id
@@ -90,6 +96,8 @@ class RedisJournal:
     async def read(self, after: int) -> AsyncIterator[StoredBatch]:
         """See Journal.read."""
         self._check_usable()
+        if after < self.begins_after:
+            raise JournalTrimmed(self.begins_after)
         target, head = self.position, await self._head_at(after)
         last = head[0]
         async with aclosing(self._reader.batches(self._keys.log, head)) as pages:
@@ -172,6 +180,32 @@ class RedisJournal:
                 return Snapshot(stored.position, stored.version, pieces)
         return None
 
+    async def covered_position(self) -> int:
+        """See Journal.covered_position."""
+        self._check_usable()
+        whole = [one for _, one in sorted(self._snapshots.items()) if one is not None]
+        kept = [one.position for one in whole[-SNAPSHOTS_KEPT:]]
+        return min(kept) if len(kept) == SNAPSHOTS_KEPT else 0
+
+    async def trim(self, through: int) -> None:
+        """See Journal.trim."""
+        self._check_usable()
+        if through <= self.begins_after:
+            return
+        end = f"{through}-0"
+        (reply,) = await self._ask(("XRANGE", self._keys.log, end, end))
+        ends_there = bool(rows.entries(reply))
+        check_trim(through, await self.covered_position(), ends_there=ends_there)
+        await self._trim_ended(through)
+        await self._write(("XTRIM", self._keys.log, "MINID", "=", end))
+        self.begins_after = max(self.begins_after, through)
+
+    async def ended(self, contact_id: str) -> bytes | None:
+        """See Journal.ended."""
+        self._check_usable()
+        (reply,) = await self._ask(("HGET", self._keys.ended, contact_id))
+        return None if reply is None else rows.read_ended(contact_id, reply)[1]
+
     def listen(self, listener: Callable[[JournalError | None], None]) -> None:
         """See Journal.listen."""
         self._writer.listener = listener
@@ -234,6 +268,22 @@ class RedisJournal:
             await self._write(("RPUSH", self._keys.pieces(number), content))
             count += 1
         return StoredSnapshot(position, version, count, total.digest())
+
+    async def _trim_ended(self, through: int) -> None:
+        """Drop who had ended by then. An id that was used again stays until its last batch goes."""
+        keys, last = self._keys, f"{through}-0"
+        while True:
+            command = ("XRANGE", keys.retired, "-", last, "COUNT", RETIRED_AT_ONCE)
+            (reply,) = await self._ask(command)
+            names, upto = rows.read_retired(reply)
+            if not upto:
+                return
+            gone: list[str] = []
+            for some in _portions(names):
+                (states,) = await self._ask(("HMGET", keys.ended, *some))
+                gone += rows.ended_by(through, some, states)
+            drops = [("HDEL", keys.ended, *some) for some in _portions(gone)]
+            await self._write(*drops, ("XTRIM", keys.retired, "MINID", "=", f"{upto + 1}-0"))
 
     async def _pieces(self, number: int, stored: StoredSnapshot) -> tuple[tuple[bytes, ...], bytes]:
         """Return the pieces of a snapshot as they are stored, and their checksum."""

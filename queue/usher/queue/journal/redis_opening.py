@@ -31,6 +31,7 @@ class Opened(NamedTuple):
     meta: rows.Meta
     requests: list[tuple[int, RememberedRequest]]
     snapshots: dict[int, StoredSnapshot | None]
+    begins_after: int
 
 
 async def opened(url: str, silent_s: int) -> Opened:
@@ -46,13 +47,15 @@ async def opened(url: str, silent_s: int) -> Opened:
         new = rows.meta_words(incarnation, secret, first_link(incarnation))
         await take(owner, link, server, new)
         meta, requests, snapshots = await _find(owner.keys, reader)
+        begins_after, _ = await reader.begin(owner.keys.log, meta.incarnation)
         await _drop_halves(owner, link, snapshots)
     except BaseException:
         await reader.close()
         if link is not None:
             await link.drop()
         raise
-    return Opened(owner, link, reader, durability(server), meta, requests, snapshots)
+    promise = durability(server)
+    return Opened(owner, link, reader, promise, meta, requests, snapshots, begins_after)
 
 
 def dropping(keys: Keys, number: int) -> tuple[Command, Command]:

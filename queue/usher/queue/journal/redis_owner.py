@@ -55,7 +55,7 @@ class Owner(NamedTuple):
     def append_command(self, words: Sequence[Word]) -> Command:
         """Return the call of append.lua."""
         keys = self.keys
-        named = (keys.meta, keys.log, keys.requests, keys.private)
+        named = (keys.meta, keys.log, keys.requests, keys.private, keys.ended, keys.retired)
         return ("EVALSHA", APPEND_SHA, len(named), *named, self.token, *words)
 
     def owned_command(self, *commands: Command, token: str | None = None) -> Command:

@@ -64,6 +64,8 @@ class Keys(NamedTuple):
     requests: str
     private: str
     snapshots: str
+    ended: str
+    retired: str
 
     def pieces(self, number: int) -> str:
         """Return the key of the pieces of one snapshot: a list."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from usher.queue.journal import redis_rows as rows
+from usher.queue.journal.chain import first_link
 from usher.queue.journal.contract import JournalError, JournalUnavailable, StoredBatch
 from usher.queue.journal.redis_link import Link
 from usher.queue.journal.redis_place import Place
@@ -36,6 +37,14 @@ class Reader:
         self._asking.add(task)
         task.add_done_callback(self._asked)
         return await asyncio.shield(task)
+
+    async def begin(self, log: str, incarnation: str) -> Head:
+        """Return the position and checksum behind which reads may begin: see JournalTrimmed.
+
+        A trimmed journal begins with the last batch that was archived.
+        """
+        (reply,) = await self.ask(("XRANGE", log, "-", "+", "COUNT", 1))
+        return rows.read_begin(reply) or (0, first_link(incarnation))
 
     async def batches(self, log: str, head: Head) -> AsyncGenerator[list[StoredBatch], None]:
         """Yield the batches of the log that follow `head`, some at a time, to its end.

@@ -5,6 +5,9 @@ The keys that an append writes are described in append.lua. The others:
     usher:{<pool>}:snapshots     hash  number -> msgpack (position, version, pieces, checksum);
                                        '' while it is being written
     usher:{<pool>}:snapshot:<n>  list  the pieces of snapshot n
+    usher:{<pool>}:ended         hash  contact id -> position of its batch in 8 bytes, last state,
+                                       4 bytes of checksum
+    usher:{<pool>}:retired       stream, entry ids as in the log; ids: msgpack list of contact ids
 
 Pure: it must not know connections. Whatever is read is checked before it is returned.
 """
@@ -23,6 +26,7 @@ from usher.queue.journal.chain import (
 )
 from usher.queue.journal.contract import (
     Batch,
+    EndedContact,
     JournalCorrupt,
     JournalError,
     PrivateFields,
@@ -31,6 +35,7 @@ from usher.queue.journal.contract import (
 )
 
 FORMAT: Final = 1
+POSITION_BYTES: Final = 8
 
 Word = bytes | str | int
 Command = tuple[Word, ...]
@@ -40,6 +45,8 @@ _encode_requests = msgspec.msgpack.Encoder().encode
 _decode_requests = msgspec.msgpack.Decoder(tuple[RememberedRequest, ...]).decode
 _encode_snapshot = msgspec.msgpack.Encoder().encode
 _decode_snapshot = msgspec.msgpack.Decoder(tuple[int, int, int, bytes]).decode
+_encode_names = msgspec.msgpack.Encoder().encode
+_decode_names = msgspec.msgpack.Decoder(list[str]).decode
 
 META_FIELDS: Final = ("format", "incarnation", "secret", "seal", "position", "checksum")
 
@@ -76,12 +83,14 @@ def append_words(head: Head, batch: Batch) -> tuple[Head, list[Word]]:
         seal = requests_checksum(position, through, content)
     words: list[Word] = [head[0], position, checksum]
     words += (batch.version, batch.count, batch.at_ms, batch.body, through, content, seal)
-    words += _private_words(batch.private)
+    put, deleted = _private_words(batch.private)
+    ended, retired = _ended_words(position, batch.ended)
+    words += (len(put) // 2, len(ended) // 2, retired, *put, *ended, *deleted)
     return (position, checksum), words
 
 
-def _private_words(private: Sequence[PrivateFields]) -> list[Word]:
-    """Return how many are put, these, and whose are deleted; the last word on each counts."""
+def _private_words(private: Sequence[PrivateFields]) -> tuple[list[Word], list[Word]]:
+    """Return what is put, and whose are deleted; the last word on each counts."""
     put: list[Word] = []
     deleted: list[Word] = []
     for name, content in {fields.contact_id: fields.content for fields in private}.items():
@@ -89,7 +98,19 @@ def _private_words(private: Sequence[PrivateFields]) -> list[Word]:
             deleted.append(name)
         else:
             put += name, content + private_checksum(name, content)
-    return [len(put) // 2, *put, *deleted]
+    return put, deleted
+
+
+def _ended_words(position: int, ended: Sequence[EndedContact]) -> tuple[list[Word], bytes]:
+    """Return the last states by id, and the list of the ids."""
+    if not ended:
+        return [], b""
+    states = {one.contact_id: one.content for one in ended}
+    at = position.to_bytes(POSITION_BYTES, "big")
+    words: list[Word] = []
+    for name, content in states.items():
+        words += name, at + content + private_checksum(name, at + content)
+    return words, _encode_names(list(states))
 
 
 def meta_words(incarnation: str, secret: bytes, start: bytes) -> list[Word]:
@@ -167,6 +188,15 @@ def _batch(position: int, fields: list[bytes], after: int) -> tuple[StoredBatch,
     return stored, checksum
 
 
+def read_begin(reply: object) -> Head | None:
+    """Return position and checksum of the first batch if it does not begin at 1: see Reader."""
+    for position, fields in entries(reply):
+        batch, checksum = _batch(position, fields, position)
+        if batch.count != position:
+            return position, checksum
+    return None
+
+
 def read_requests(reply: object) -> tuple[int, list[tuple[int, RememberedRequest]]]:
     """Return what is forgotten through, and requests each with the position of its batch."""
     forgotten = 0
@@ -189,12 +219,42 @@ def read_private(contact_ids: Sequence[str], reply: object) -> dict[str, bytes]:
     for name, stored in zip(contact_ids, listed(reply), strict=True):
         if stored is None:
             continue
-        whole = text(stored)
-        content, checksum = whole[:-PRIVATE_CHECKSUM_BYTES], whole[-PRIVATE_CHECKSUM_BYTES:]
-        if checksum != private_checksum(name, content):
-            raise JournalCorrupt("private fields do not match their checksum")
-        found[name] = content
+        found[name] = _checked_content(name, stored)
     return found
+
+
+def read_ended(contact_id: str, reply: object) -> tuple[int, bytes]:
+    """Return the position of the batch that retired a contact, and its last state."""
+    content = _checked_content(contact_id, reply)
+    return int.from_bytes(content[:POSITION_BYTES], "big"), content[POSITION_BYTES:]
+
+
+def ended_by(through: int, contact_ids: Sequence[str], reply: object) -> list[str]:
+    """Return those of the contacts that no later batch than the one at `through` retired."""
+    states = zip(contact_ids, listed(reply), strict=True)
+    return [one for one, row in states if row is not None and read_ended(one, row)[0] <= through]
+
+
+def read_retired(reply: object) -> tuple[list[str], int]:
+    """Return whom a part of the stream names, and the position of its last entry; 0 if empty."""
+    names: list[str] = []
+    last = 0
+    for position, fields in entries(reply):
+        last = position
+        try:
+            names += _decode_names(fields[1])
+        except (msgspec.MsgspecError, IndexError):
+            raise JournalCorrupt(f"who left the pool at {position} is not readable") from None
+    return names, last
+
+
+def _checked_content(name: str, stored: object) -> bytes:
+    """Return what is kept under the id of a contact without its checksum, which must hold."""
+    whole = text(stored)
+    content, checksum = whole[:-PRIVATE_CHECKSUM_BYTES], whole[-PRIVATE_CHECKSUM_BYTES:]
+    if checksum != private_checksum(name, content):
+        raise JournalCorrupt("what is kept of a contact does not match its checksum")
+    return content
 
 
 def read_snapshots(reply: object) -> dict[int, StoredSnapshot | None]:

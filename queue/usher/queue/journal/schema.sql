@@ -3,6 +3,7 @@
 -- The batches are the journal; everything else stands beside it, because it may be deleted:
 -- private fields (a customer is forgotten), requests (limited in count and time), snapshots (the
 -- newest are kept). What one append brings is written in one transaction.
+-- `ended.sql` has one more table.
 
 -- Who this journal is. One row, written at creation and never changed.
 CREATE TABLE meta (
@@ -13,7 +14,8 @@ CREATE TABLE meta (
     checksum    BLOB    NOT NULL   -- blake2b-16 over the three above
 ) STRICT;
 
--- One row for each append. Rows are only added.
+-- One row for each append. Rows are added at the end; trimming drops them from the front, all but
+-- the last one that was archived: the chain goes on from its checksum.
 CREATE TABLE batches (
     position INTEGER PRIMARY KEY,  -- of its last record; its first is position - count + 1
     version  INTEGER NOT NULL,     -- format of the body

@@ -23,10 +23,12 @@ from usher.queue.journal.contract import (
     JournalClosed,
     JournalCorrupt,
     JournalError,
+    JournalTrimmed,
     RememberedRequest,
     Snapshot,
     StoredBatch,
     check_batch,
+    check_trim,
     each_piece,
 )
 from usher.queue.journal.remembered import RememberedIds
@@ -61,6 +63,7 @@ class _Opened(NamedTuple):
     incarnation: str
     secret: bytes
     head: rows.Link
+    begins_after: int
     requests: list[RememberedRequest]
 
 
@@ -72,6 +75,7 @@ class SqliteJournal:
         self.incarnation = opened.incarnation
         self.secret = opened.secret
         self.position = opened.head[0]
+        self.begins_after = opened.begins_after
         self.durability = durability
         self._lock = opened.lock
         self._ids = RememberedIds()
@@ -115,6 +119,8 @@ class SqliteJournal:
 
     async def read(self, after: int) -> AsyncIterator[StoredBatch]:
         """See Journal.read."""
+        if after < self.begins_after:
+            raise JournalTrimmed(self.begins_after)
         target = self.position
         link = await self._read(partial(rows.find_link, incarnation=self.incarnation, after=after))
         coming = self._read_ahead(link)
@@ -182,6 +188,23 @@ class SqliteJournal:
     async def latest_snapshot(self) -> Snapshot | None:
         """See Journal.latest_snapshot."""
         return await self._read(rows.read_latest_snapshot)
+
+    async def covered_position(self) -> int:
+        """See Journal.covered_position."""
+        return await self._read(rows.covered_position)
+
+    async def trim(self, through: int) -> None:
+        """See Journal.trim. The file keeps its size: later batches take the room."""
+        if through <= self.begins_after:
+            return
+        ends_there = await self._read(partial(rows.ends_batch, position=through))
+        check_trim(through, await self.covered_position(), ends_there=ends_there)
+        await self._write(lambda connection, _: rows.trim(connection, through))
+        self.begins_after = max(self.begins_after, through)
+
+    async def ended(self, contact_id: str) -> bytes | None:
+        """See Journal.ended."""
+        return await self._read(partial(rows.read_ended, contact_id=contact_id))
 
     async def close(self) -> None:
         """See Journal.close."""
@@ -283,6 +306,7 @@ def _open_files(path: Path, synchronous: str, vfs: str | None) -> _Opened:
         opened.append(writing := open_writer(path, synchronous, vfs))
         incarnation, secret = read_meta(writing)
         head = read_head(writing, incarnation)
+        begins_after, _ = rows.find_begin(writing, incarnation)
         requests = rows.read_all_requests(writing)
         opened.append(reading := open_reader(path, vfs))
     except Exception as error:  # a damaged file fails in many ways
@@ -290,4 +314,4 @@ def _open_files(path: Path, synchronous: str, vfs: str | None) -> _Opened:
             connection.close()
         lock.release()
         raise translated(error) from error
-    return _Opened(lock, writing, reading, incarnation, secret, head, requests)
+    return _Opened(lock, writing, reading, incarnation, secret, head, begins_after, requests)

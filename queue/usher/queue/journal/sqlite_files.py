@@ -59,8 +59,8 @@ STATEMENTS: Final = {
     "rollback": "ROLLBACK",
     "append": """
         INSERT INTO appends (batches, bodies, position, forgotten_through, requests,
-                             requests_checksum, private, contents, deleted)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+                             requests_checksum, private, contents, deleted, ended, last_states)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
     "delete private": """
         DELETE FROM private WHERE contact_id IN (SELECT value FROM json_each(?))""",
     "private": """
@@ -69,6 +69,14 @@ STATEMENTS: Final = {
     "batch at or before": """
         SELECT position, checksum FROM batches
         WHERE position <= ? ORDER BY position DESC LIMIT 1""",
+    "first batch": "SELECT position, count, checksum FROM batches ORDER BY position LIMIT 1",
+    "batch at": "SELECT 1 FROM batches WHERE position = ?",
+    "trim batches": "DELETE FROM batches WHERE position < ?",
+    "trim ended": """
+        DELETE FROM ended WHERE row < ifnull(
+            (SELECT row FROM ended WHERE position > ? ORDER BY row LIMIT 1),
+            (SELECT max(row) + 1 FROM ended))""",
+    "ended": "SELECT content FROM ended WHERE contact_id = ?",
     "batches after": """
         SELECT version, position, count, at_ms, body, checksum FROM batches
         WHERE position > ? ORDER BY position""",
@@ -160,6 +168,7 @@ def open_writer(path: Path, synchronous: str, vfs: str | None) -> apsw.Connectio
         connection.execute(_text("append.sql"))
         connection.execute(STATEMENTS["drop half snapshots"])
         connection.execute(STATEMENTS["drop loose pieces"])
+        connection.execute(_text("ended.sql"))  # last: the file is a journal
     except BaseException:
         connection.close()
         raise

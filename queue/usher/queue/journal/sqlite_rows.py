@@ -4,7 +4,8 @@ Plain functions over a connection, each within a transaction of its caller. It m
 threads, queues or asyncio. Whatever is read is checked before it is returned.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import apsw
 import msgspec
@@ -22,6 +23,7 @@ from usher.queue.journal.chain import (
 from usher.queue.journal.contract import (
     SNAPSHOTS_KEPT,
     Batch,
+    EndedContact,
     JournalCorrupt,
     PositionConflict,
     PrivateFields,
@@ -56,9 +58,9 @@ def write_group(connection: apsw.Connection, head: Link, batches: Sequence[Batch
         content = _encode_requests(requests)
         checksum = requests_checksum(head[0], through, content)
     private = _private([fields for batch in batches for fields in batch.private])
-    connection.execute(
-        STATEMENTS["append"], (index, bodies, head[0], through, content, checksum, *private)
-    )
+    ended = _ended([contact for batch in batches for contact in batch.ended])
+    beside = (content, checksum, *private, *ended)
+    connection.execute(STATEMENTS["append"], (index, bodies, head[0], through, *beside))
     return head
 
 
@@ -100,6 +102,21 @@ def _private(private: Sequence[PrivateFields]) -> tuple[bytes | None, bytes | No
     return _encode_json(index), b"".join(contents), _encode_json(deleted) if deleted else None
 
 
+def _ended(ended: Sequence[EndedContact]) -> tuple[bytes | None, bytes | None]:
+    """Return where each last state lies, and the last states."""
+    if not ended:
+        return None, None
+    index: list[tuple[str, int, int]] = []
+    contents: list[bytes] = []
+    first = 1
+    for contact in ended:
+        size_bytes = len(contact.content) + PRIVATE_CHECKSUM_BYTES
+        index.append((contact.contact_id, first, size_bytes))
+        contents += contact.content, private_checksum(contact.contact_id, contact.content)
+        first += size_bytes
+    return _encode_json(index), b"".join(contents)
+
+
 def delete_private(connection: apsw.Connection, contact_ids: Sequence[str]) -> None:
     """Delete the private fields of these contacts."""
     connection.execute(STATEMENTS["delete private"], (_encode_json(contact_ids),))
@@ -136,14 +153,54 @@ def complete_snapshot(
 
 
 def drop_snapshot(connection: apsw.Connection, snapshot_id: int) -> None:
-    """Remove what there is of a snapshot, without overwriting its megabytes."""
+    """Remove what there is of a snapshot."""
+    with _not_overwriting(connection):
+        connection.execute(STATEMENTS["drop snapshot"], (snapshot_id,))
+        connection.execute(STATEMENTS["drop pieces"], (snapshot_id,))
+
+
+def trim(connection: apsw.Connection, through: int) -> None:
+    """Drop the batches before the one that ends at `through`, and the contacts ended by then."""
+    with _not_overwriting(connection):
+        connection.execute(STATEMENTS["trim batches"], (through,))
+        connection.execute(STATEMENTS["trim ended"], (through,))
+
+
+@contextmanager
+def _not_overwriting(connection: apsw.Connection) -> Iterator[None]:
+    """Deletes are quick meanwhile: these megabytes hold no private fields."""
     connection.execute("PRAGMA secure_delete = OFF").fetchall()
-    connection.execute(STATEMENTS["drop snapshot"], (snapshot_id,))
-    connection.execute(STATEMENTS["drop pieces"], (snapshot_id,))
-    connection.execute("PRAGMA secure_delete = ON").fetchall()
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA secure_delete = ON").fetchall()
 
 
 # --- reading -------------------------------------------------------------------------------
+
+
+def find_begin(connection: apsw.Connection, incarnation: str) -> Link:
+    """Return the position and checksum behind which reads may begin.
+
+    A trimmed journal begins with the last batch that was archived: what is before it is unknown
+    here, so it is not read, but its checksum is where the chain goes on.
+    """
+    for position, count, checksum in connection.execute(STATEMENTS["first batch"]):
+        if position != count:
+            return stored_int(position), stored_bytes(checksum)
+    return 0, first_link(incarnation)
+
+
+def ends_batch(connection: apsw.Connection, position: int) -> bool:
+    """Return whether a batch ends at this position."""
+    return bool(connection.execute(STATEMENTS["batch at"], (position,)).fetchall())
+
+
+def covered_position(connection: apsw.Connection) -> int:
+    """Return the least position of the newest SNAPSHOTS_KEPT snapshots, 0 with fewer."""
+    rows = connection.execute(STATEMENTS["snapshots"]).fetchall()
+    positions = [stored_int(row[1]) for row in rows[:SNAPSHOTS_KEPT]]
+    return min(positions) if len(positions) == SNAPSHOTS_KEPT else 0
 
 
 def find_link(connection: apsw.Connection, incarnation: str, after: int) -> Link:
@@ -230,12 +287,26 @@ def read_private(connection: apsw.Connection, contact_ids: Sequence[str]) -> dic
     found: dict[str, bytes] = {}
     rows = connection.execute(STATEMENTS["private"], (_encode_json(contact_ids),))
     for name, stored in rows:
-        whole = stored_bytes(stored)
-        content, checksum = whole[:-PRIVATE_CHECKSUM_BYTES], whole[-PRIVATE_CHECKSUM_BYTES:]
-        if not isinstance(name, str) or checksum != private_checksum(name, content):
-            raise JournalCorrupt("private fields do not match their checksum")
-        found[name] = content
+        if not isinstance(name, str):
+            raise JournalCorrupt("the id of a contact is not readable")
+        found[name] = _checked_content(name, stored)
     return found
+
+
+def read_ended(connection: apsw.Connection, contact_id: str) -> bytes | None:
+    """Return the last state of a contact that has left the pool, None if there is none."""
+    for (stored,) in connection.execute(STATEMENTS["ended"], (contact_id,)):
+        return _checked_content(contact_id, stored)
+    return None
+
+
+def _checked_content(name: str, stored: object) -> bytes:
+    """Return what is kept under the id of a contact without its checksum, which must hold."""
+    whole = stored_bytes(stored)
+    content, checksum = whole[:-PRIVATE_CHECKSUM_BYTES], whole[-PRIVATE_CHECKSUM_BYTES:]
+    if checksum != private_checksum(name, content):
+        raise JournalCorrupt("what is kept of a contact does not match its checksum")
+    return content
 
 
 def read_latest_snapshot(connection: apsw.Connection) -> Snapshot | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from usher.router.service.settings import Settings
 
 EXIT_REFUSED = 2
+RETENTION = "Days in the journal, such as 30d; older ones go to archive files. Default: all stay."
 
 
 class _Refused(Exception):
@@ -65,12 +66,21 @@ def _parser() -> argparse.ArgumentParser:
     add("--roster", metavar="FILE", help="Roster file (TOML).")
     add("--data", dest="data_dir", metavar="FOLDER", help="Folder of the journal; ':memory:'.")
     add("--journal", metavar="URL", help="Journal on Redis: redis://host:6379/0?pool=tenant/pool.")
+    add("--retention", dest="retention_days", type=_days, metavar="DAYS", help=RETENTION)
+    add("--archive", dest="archive_dir", metavar="FOLDER", help="Folder of the archive files.")
     add("--listen", help="host:port; anything but loopback is open to the network.")
     add("--clock-rate", type=int, metavar="N", help="Run the clock n times faster.")
     add("--reflection", action="store_true", help="Let tools list the services.")
     add("--log-format", choices=("console", "json"), help="How events are logged.")
     add("--settings", type=Path, metavar="FILE", help="Settings file (TOML).")
     return parser
+
+
+def _days(text: str) -> int:
+    number = text.removesuffix("d")
+    if not (number.isascii() and number.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days such as 30d")
+    return int(number)
 
 
 def _serve(settings: "Settings", *, reflection: bool) -> int:

@@ -23,6 +23,7 @@ from usher.queue.journal.contract import RememberedRequest
 from usher.queue.rules import Policy
 from usher.queue.values import SYSTEM, ContactId, QueueName
 from usher.router.pool import Pool
+from usher.router.service.ended import last_states
 from usher.router.service.inbox import Entry
 from usher.router.service.publishing import Publishing
 from usher.router.service.stage import Stage
@@ -136,6 +137,8 @@ class Execution:
     def _record(
         self, command: AnyCommand, events: Events, at_ms: int, stage: Stage, request_id: str
     ) -> None:
+        if isinstance(command, ExpireDeadlines):
+            stage.ended += last_states(self.pool.ledger, events)
         self.pool.apply(events, at_ms)
         stage.records.append(Record(self.pool.position, at_ms, command, events, request_id))
 

@@ -5,7 +5,7 @@ and their calendar if they differ from those the pool has, as one batch before a
 It must not know gRPC or the files that policy and roster come from."""
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -27,10 +27,12 @@ from usher.queue.commands import (
     SetPolicy,
     SetRoster,
 )
+from usher.queue.journal.archive import Archive
 from usher.queue.journal.contract import (
     Batch,
     Journal,
     JournalCorrupt,
+    JournalTrimmed,
     JournalVersionUnknown,
     StoredBatch,
 )
@@ -76,16 +78,18 @@ class Opened(Struct, frozen=True):
     published: Published
 
 
-async def load_pool(journal: Journal) -> Loaded:
+async def load_pool(journal: Journal, archive: Archive | None = None) -> Loaded:
     """Returns the pool after the last record, with what is kept beside it.
 
-    Raises JournalVersionUnknown for a format of a later Usher, JournalCorrupt for damage.
+    Where no snapshot covers what was trimmed it is read from the archive. Raises
+    JournalVersionUnknown for a format of a later Usher, JournalCorrupt for damage, JournalTrimmed
+    without an archive.
     """
     with _without_collector():
         pool = await _from_snapshot(journal)
         replayed = 0
         with pool.ledger.replaying():
-            async for stored in journal.read(pool.position):
+            async for stored in _stored(journal, archive, pool.position):
                 replayed += _replay(pool, stored)
         pool.take_changes()
     if pool.position != journal.position:
@@ -106,13 +110,14 @@ async def open_pool(
     clock_of: Callable[[int], Clock] = Clock,
     *,
     branches: Branches | None = None,
+    archive: Archive | None = None,
 ) -> Opened:
     """Returns the pool, taken up with this policy, roster and branches (None = those it has).
 
     `clock_of` makes the clock from the last record's time in milliseconds. Raises what `load_pool`
     does, and Refused: ClockRateFixed, PolicyRefused, ZoneUnknown.
     """
-    loaded = await load_pool(journal)
+    loaded = await load_pool(journal, archive)
     pool = loaded.pool
     clock = clock_of(pool.ledger.at_ms)
     commands: list[AnyCommand] = [
@@ -193,6 +198,25 @@ async def _from_snapshot(journal: Journal) -> Pool:
     if pool.position != snapshot.position:
         raise JournalCorrupt(f"the snapshot is of {pool.position}", snapshot.position)
     return pool
+
+
+async def _stored(
+    journal: Journal, archive: Archive | None, after: int
+) -> AsyncIterator[StoredBatch]:
+    """Yields the batches after a position: archived ones, then those in the journal."""
+    try:
+        async for stored in journal.read(after):
+            yield stored
+        return
+    except JournalTrimmed as trimmed:
+        if archive is None:
+            raise
+        begins_after = trimmed.begins_after
+    async for step in archive.read(after, begins_after):
+        for stored in step:
+            yield stored
+    async for stored in journal.read(begins_after):
+        yield stored
 
 
 def _replay(pool: Pool, stored: StoredBatch) -> int:

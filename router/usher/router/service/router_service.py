@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from functools import partial
 
 from usher.queue import commands
+from usher.queue.errors import UnknownContact
 from usher.queue.journal.contract import PrivateFields
 from usher.queue.values import Actor
 from usher.router.pool import Pool
 from usher.router.service.access import DEFAULT_PLATFORM
 from usher.router.service.contact_watch import watch_contacts
+from usher.router.service.ended import find_ended
 from usher.router.service.rpc import BATCH_BYTES_MAX, Method, Unary, Watch
 from usher.router.service.served import Call, named_contact
 from usher.router.service.wire import fields, pages
@@ -48,14 +50,20 @@ async def enqueue_contacts(request: pb.EnqueueContactsRequest, call: Call) -> by
 
 
 async def get_contact(request: pb.GetContactRequest, call: Call) -> bytes:
-    """Returns one contact with its attributes."""
+    """Returns one contact, with its attributes while it is in the pool."""
     contact_id = fields.contact_id_of(request.contact_id)
     runner = call.pool.runner
 
     def view(pool: Pool) -> bytes:
         return wire.contact_reply(contact_id, pool, runner.private.get(contact_id))
 
-    return await runner.read(view)
+    try:
+        return await runner.read(view)
+    except UnknownContact:
+        contact = await find_ended(runner.journal, runner.outage, contact_id)
+        if contact is None:
+            raise
+        return wire.ended_reply(contact, await runner.read(_position))
 
 
 async def list_contacts(request: pb.ListContactsRequest, call: Call) -> bytes:
@@ -147,6 +155,10 @@ async def sync_contacts(request: pb.SyncContactsRequest, call: Call) -> bytes:
     command = wire.sync_command(request, call.actor)
     answer = partial(wire.sync_answer, command.live)
     return await call.submit(request.request_id, command, answer)
+
+
+def _position(pool: Pool) -> int:
+    return pool.position
 
 
 _UPDATED = position_answer(pb.UpdateContactResponse)

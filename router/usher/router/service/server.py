@@ -23,6 +23,7 @@ from typing import Final
 import grpc
 
 from usher.queue.branches import Branches
+from usher.queue.journal.archive import Archive
 from usher.queue.journal.contract import Journal
 from usher.queue.journal.memory import MemoryJournal
 from usher.queue.journal.redis_place import missing
@@ -40,13 +41,13 @@ from usher.router.service.clock import Clock
 from usher.router.service.health import Health, add_reflection
 from usher.router.service.lease import SessionLeases
 from usher.router.service.opening import Opened, Versions, open_pool
+from usher.router.service.retention import Retention, archive_of
 from usher.router.service.rpc import BATCH_BYTES_MAX, Gate
 from usher.router.service.runner import Runner
 from usher.router.service.served import MAIN, Pools, ServedPool
-from usher.router.service.settings import Settings, printable
+from usher.router.service.settings import IN_MEMORY, Settings, printable
 from usher.router.service.telemetry import configure_logging, log_loop_error, logger
 
-IN_MEMORY: Final = ":memory:"
 JOURNAL_FILE: Final = "main.journal"
 EXIT_FATAL: Final = 70
 STOP_GRACE_S: Final = 1.0
@@ -149,8 +150,11 @@ async def running_server(
         if journal is None:
             journal = await open_journal(settings)
             stack.push_async_callback(journal.close)
-        opening = partial(open_pool, journal, policy, roster, branches=branches)
+        archive = archive_of(settings, journal.incarnation)
+        opening = partial(open_pool, journal, policy, roster, branches=branches, archive=archive)
         pool = await _open_pool(stack, settings, journal, opening)
+        if archive is not None and settings.retention_days:
+            _keep_trimmed(stack, pool.runner, archive)
         pools = Pools({MAIN: pool})
         health = Health(list(SERVICES))
         grpc_server, address = _listen(settings.listen, pools, health, reflection=reflection)
@@ -217,6 +221,14 @@ async def _open_pool(
     calendar_keeper.start()
     stack.push_async_callback(calendar_keeper.stop)
     return ServedPool(MAIN, runner, leases)
+
+
+def _keep_trimmed(stack: AsyncExitStack, runner: Runner, archive: Archive) -> None:
+    """Has old days of the journal go to the archive while the server runs."""
+    days = runner.settings.retention_days
+    retention = Retention(runner.journal, archive, days, lambda: runner.pool.ledger.at_ms)
+    retention.start()
+    stack.push_async_callback(retention.stop)
 
 
 def _version(distribution: str) -> str:

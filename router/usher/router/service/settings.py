@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 PREFIX = "USHER_"
+IN_MEMORY = ":memory:"
 
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 DurationMs = Annotated[int, Meta(ge=0, le=30 * 24 * 3600 * 1000)]
@@ -32,7 +33,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     `watch_batches_max`: what one slow watch may leave unread. `snapshot_records`,
     `snapshot_every_ms`: a snapshot is due after so many records, or so long after the last one if
     something changed. `journal_full_pause_ms`: how long commands are refused at once after the disk
-    was full."""
+    was full. `retention_days`: what is older leaves the journal for archive files; 0 = all is kept.
+    `archive_dir`: their folder; empty = `archive` in `data_dir`."""
 
     data_dir: Annotated[str, Meta(min_length=1, max_length=4096)] = "usher-data"
     journal: Annotated[str, Meta(pattern=r"^($|(redis|rediss|unix)://)", max_length=4096)] = ""
@@ -52,6 +54,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     snapshot_records: Count = 200_000
     snapshot_every_ms: DurationMs = 15 * 60 * 1000
     journal_full_pause_ms: DurationMs = 1_000
+    retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    archive_dir: Annotated[str, Meta(max_length=4096)] = ""
     lease_default_ms: Annotated[int, Meta(ge=1_000, le=24 * 3600 * 1000)] = 30_000
     drain_ms: DurationMs = 10_000
     log_format: Literal["console", "json"] = "console"

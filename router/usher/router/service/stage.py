@@ -7,7 +7,7 @@ pool's rules, or how the journal writes.
 import asyncio
 
 from usher.queue.codec import RECORD_VERSION, Record, encode_records
-from usher.queue.journal.contract import Batch, PrivateFields, RememberedRequest
+from usher.queue.journal.contract import Batch, EndedContact, PrivateFields, RememberedRequest
 from usher.router.service.feed import Published
 from usher.router.service.inbox import Entry
 
@@ -21,6 +21,7 @@ class Stage:
         self.records: list[Record] = []
         self.private: list[PrivateFields] = []
         self.requests: list[RememberedRequest] = []
+        self.ended: list[EndedContact] = []
         self.succeeded: list[Entry] = []
         self.failed: list[tuple[Entry, Exception]] = []
         self.readers: list[asyncio.Future[bool]] = []
@@ -42,6 +43,7 @@ class Stage:
             private=tuple(self.private),
             requests=tuple(self.requests),
             forget_requests_through=self.forget_through,
+            ended=tuple(self.ended),
         )
 
     def release(self, synced: bool) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Coroutine
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -46,6 +46,13 @@ Result = TypeVar("Result")
 
 class NotDone(Exception):
     """What was asked cannot be done; the message says why."""
+
+
+class Place(NamedTuple):
+    """A journal, and the folder of its archive files; None = beside it."""
+
+    journal: str
+    archive: Path | None
 
 
 class LoadAsked(Struct, frozen=True, kw_only=True):
@@ -117,12 +124,12 @@ def demo(seconds: float, rate: int, seed: int, console: Console) -> int:
 
 
 def inspect(
-    place: str, contact: str | None, first: int | None, console: Console, *, json: bool
+    place: Place, contact: str | None, first: int | None, console: Console, *, json: bool
 ) -> int:
     """Prints a summary, the records from a position on, or the story of one contact."""
 
     def run() -> int:
-        with reading(place) as journal:
+        with reading(place.journal, place.archive) as journal:
             if contact is not None:
                 return _print_story(list(story(journal.records(), contact)), contact, console, json)
             if first is not None:
@@ -139,17 +146,15 @@ def inspect(
     return _answered(run, console)
 
 
-def verify_journal(place: str, console: Console, *, json: bool) -> int:
-    """Executes a journal anew; 1 at a difference, 2 if other versions wrote some of it."""
+def verify_journal(place: Place, console: Console, *, json: bool) -> int:
+    """Executes a journal anew, checks pair by pair what other versions wrote; 1 at a difference."""
 
     def run() -> int:
-        with reading(place) as journal:
+        with reading(place.journal, place.archive) as journal:
             found = verify(journal.appends(), present_versions())
         for line in [_json(found)] if json else verification_lines(found):
             _print_line(console, line)
-        if found.difference is not None:
-            return FAILED
-        return NOT_DONE if found.unjudged else WELL
+        return WELL if found.difference is None else FAILED
 
     return _answered(run, console)
 
@@ -183,11 +188,11 @@ def verification_lines(found: Verification) -> list[str]:
     """The outcome of a verification for a person."""
     lines = [f"{found.executed} of {found.records} records executed again with equal events"]
     lines.append(f"{found.idle_matches} matches that were not recorded found nothing, as they must")
-    if found.unjudged:
+    if found.replayed:
         lines.append(
-            f"{found.unjudged} records were written under other versions "
-            f"({'; '.join(found.other_versions)}): replayed, not judged. "
-            "Checking those pair by pair comes later"
+            f"{found.replayed} records were written under other versions "
+            f"({'; '.join(found.other_versions)}): replayed; each of their {found.pairs} offers "
+            "was allowed, whether another would be made now was not asked"
         )
     differs = found.difference
     if differs is None:

@@ -1,4 +1,4 @@
-"""Reads a journal from the first record to the last: a SQLite file, or one on Redis.
+"""Reads a journal from the first record to the last: archive files, then a SQLite file or Redis.
 
 A file is locked like by a server, so that nothing is appended meanwhile; on Redis a server may go
 on, and what comes after the opening is not read (`redis_reading`). Nothing is written into the
@@ -15,9 +15,11 @@ import msgspec
 
 from usher.queue.codec import Record, UnknownRecordVersion, decode_records
 from usher.queue.journal import sqlite_rows
+from usher.queue.journal.archive import FOLDER, Archive, Link
 from usher.queue.journal.contract import (
     JournalCorrupt,
     JournalError,
+    JournalTrimmed,
     JournalVersionUnknown,
     StoredBatch,
 )
@@ -38,24 +40,56 @@ class NoJournal(JournalError):
     """When there is no journal at this path, or several to choose from."""
 
 
+class NoArchive(JournalTrimmed):
+    """When a journal was trimmed, and the folder with what was before is not there."""
+
+    def __init__(self, begins_after: int, folder: Path | None) -> None:
+        super().__init__(begins_after)
+        place = "nobody said where they are" if folder is None else f"there is no {folder}"
+        self.args = (f"{self.args[0]}; {place}: name their folder with --archive",)
+
+
 class Source(Protocol):
     """Where the batches of a journal come from."""
 
     incarnation: str
+    begin: Link
+    """Position and checksum behind which its batches go on: beyond 0 what is before is archived."""
 
     def batches(self) -> Iterator[StoredBatch]:
-        """Yields all batches. Raises JournalCorrupt at the first that does not continue the chain,
-        or if the last ones are missing."""
+        """Yields the batches behind `begin`. Raises JournalCorrupt at the first that does not
+        continue the chain, or if the last ones are missing."""
         ...
 
 
 class JournalReading:
     """A journal that is open for reading, at `place`. Made by `reading`."""
 
-    def __init__(self, place: str, source: Source) -> None:
+    def __init__(self, place: str, source: Source, archive: Path | None) -> None:
         self.place = place
         self.incarnation = source.incarnation
-        self.batches = source.batches
+        self._source = source
+        self._archive = archive
+
+    def batches(self) -> Iterator[StoredBatch]:
+        """Yields all batches from the first. Raises NoArchive where one is needed,
+        JournalCorrupt at the first batch that does not continue the chain."""
+        if self._source.begin[0]:
+            yield from self._archived(self._source.begin)
+        yield from self._source.batches()
+
+    def _archived(self, begin: Link) -> Iterator[StoredBatch]:
+        """Yields what was trimmed; the journal must go on from its last checksum."""
+        position, checksum = begin
+        if self._archive is None or not self._archive.is_dir():
+            raise NoArchive(position, self._archive)
+        last = b""
+        for batch, link in Archive(self._archive, self.incarnation).batches(0, position):
+            yield batch
+            last = link
+        if last != checksum:
+            reason = f"{self._archive} is not what this journal was trimmed of"
+            raise JournalCorrupt(reason, position)
 
     def appends(self) -> Iterator[list[Record]]:
         """Yields the records of each append. Raises as `batches` does, and JournalVersionUnknown
@@ -70,8 +104,10 @@ class JournalReading:
 
 
 @contextmanager
-def reading(place: Path | str) -> Iterator[JournalReading]:
+def reading(place: Path | str, archive: Path | None = None) -> Iterator[JournalReading]:
     """Opens the journal at a path, its file or the folder that holds it, or at a Redis's address.
+
+    `archive`: folder of its archive files; None = `archive` beside the file, none for Redis.
 
     Raises NoJournal, JournalLocked (a server has the file, named by its process id), or what a
     damaged or an unreachable one raises.
@@ -79,11 +115,11 @@ def reading(place: Path | str) -> Iterator[JournalReading]:
     text = str(place)
     if "://" in text:
         with _on_redis(text) as source:
-            yield JournalReading(masked(text), source)
+            yield JournalReading(masked(text), source, archive)
         return
     file = journal_file(Path(place))
     with _in_file(file) as source:
-        yield JournalReading(str(file), source)
+        yield JournalReading(str(file), source, archive or file.parent / FOLDER)
 
 
 @contextmanager
@@ -119,10 +155,11 @@ class _File:
         self._connection = connection
         self.incarnation, _ = read_meta(connection)
         self._position, _ = read_head(connection, self.incarnation)
+        self.begin = sqlite_rows.find_begin(connection, self.incarnation)
 
     def batches(self) -> Iterator[StoredBatch]:
         """See Source.batches."""
-        link = sqlite_rows.find_link(self._connection, self.incarnation, 0)
+        link = self.begin
         while True:
             stored, link = sqlite_rows.read_batches(self._connection, link)
             if not stored:

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
 from usher.queue.journal import redis_rows as rows
-from usher.queue.journal.chain import first_link
 from usher.queue.journal.contract import JournalCorrupt, JournalError, StoredBatch
 from usher.queue.journal.redis_place import Keys, keys_of, read_place
 from usher.queue.journal.redis_reader import Reader
@@ -28,15 +27,16 @@ class RedisReading:
         self._reader = reader
         meta = runner.run(self._meta())
         self.incarnation, self.position = meta.incarnation, meta.position
+        self.begin = runner.run(reader.begin(keys.log, meta.incarnation))
 
     def batches(self) -> Iterator[StoredBatch]:
-        """Yields all batches up to where the journal was when it was opened.
+        """Yields the batches behind `begin` up to where the journal was when it was opened.
 
         Raises JournalCorrupt at the first that does not continue the chain, or if the last ones
         are missing.
         """
-        pages = self._reader.batches(self._keys.log, (0, first_link(self.incarnation)))
-        last = 0
+        pages = self._reader.batches(self._keys.log, self.begin)
+        last = self.begin[0]
         try:
             while last < self.position:
                 page = self._runner.run(_next(pages))

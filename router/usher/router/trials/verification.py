@@ -2,9 +2,9 @@
 
     record -> Pool.execute(command) == events ?  -> Pool.apply(events) -> next record
 
-Under the versions that wrote the journal every decision must come out the same. Records written
-under other versions are replayed but not judged (a score may differ in its last place; checking
-each pair on its own is for later). It must not know files or the server.
+Under the versions that wrote the journal every decision must come out the same. Of records written
+under other versions, where a score or a choice may differ, each offer is checked by itself: was the
+pair allowed, as the pool was then (`admission`)? It must not know files or the server.
 
 Matches without effect are not recorded. Where the server certainly tried one (at the end of an
 append, when time has passed, around an enqueue into a queue with a limit) it is tried here too and
@@ -30,8 +30,9 @@ from usher.queue.commands import (
     SetRoster,
 )
 from usher.queue.errors import Refused
-from usher.queue.events import AnyEvent
+from usher.queue.events import AnyEvent, OfferMade
 from usher.queue.values import SYSTEM
+from usher.router.admission import faults
 from usher.router.pool import Pool
 from usher.router.service.opening import Versions
 from usher.router.trials.inspection import facts_of
@@ -51,17 +52,19 @@ class Difference(Struct, frozen=True, kw_only=True):
     expected: object
     """Events as recorded."""
     got: object
-    """Events as executed now, or why it was refused."""
+    """Events as executed now, or why it was refused or not allowed."""
 
 
 class Verification(Struct, frozen=True, kw_only=True):
-    """What came of it. Sound = no difference; whole = nothing was left unjudged."""
+    """What came of it. Sound = no difference."""
 
     records: int
     executed: int
     """Records whose command was executed again with equal events."""
-    unjudged: int
-    """Records written under other versions: replayed only."""
+    replayed: int
+    """Records written under other versions: applied, their offers checked pair by pair."""
+    pairs: int
+    """Offers that were checked in that way, and allowed."""
     other_versions: tuple[str, ...]
     idle_matches: int
     """Matches that were not recorded, tried again: they found nothing, as they must."""
@@ -102,7 +105,7 @@ class _Verifier:
         self._pool = Pool()
         self._judging = False
         self._last: Record | None = None
-        self._executed = self._unjudged = self._idle_matches = 0
+        self._executed = self._replayed = self._pairs = self._idle_matches = 0
         self._others: list[str] = []
         self._difference: Difference | None = None
 
@@ -112,9 +115,7 @@ class _Verifier:
         if isinstance(command, OpenPool):
             self._open(command)
         if not self._judging:
-            self._unjudged += 1
-            self._apply(record)
-            return True
+            return self._take_as_it_is(record)
         if self._was_matched_before(record) and not self.try_match():
             return False
         if not self._judge(record):
@@ -140,9 +141,10 @@ class _Verifier:
     def result(self) -> Verification:
         """What came of it so far."""
         return Verification(
-            records=self._executed + self._unjudged,
+            records=self._executed + self._replayed,
             executed=self._executed,
-            unjudged=self._unjudged,
+            replayed=self._replayed,
+            pairs=self._pairs,
             other_versions=tuple(dict.fromkeys(self._others)),
             idle_matches=self._idle_matches,
             difference=self._difference,
@@ -160,6 +162,16 @@ class _Verifier:
         if self._pool.position:
             self._pool = Pool.restore(self._pool.snapshot().pieces())
         self._last = None
+
+    def _take_as_it_is(self, record: Record) -> bool:
+        """Applies a record of other versions if each pair that it offers was allowed."""
+        for offer, fault in faults(self._pool, record.command, record.events):
+            self._differ(record, f"not allowed: {fault}", (offer,))
+            return False
+        self._pairs += sum(isinstance(event, OfferMade) for event in record.events)
+        self._replayed += 1
+        self._apply(record)
+        return True
 
     def _judge(self, record: Record) -> bool:
         got, refusal = self._execute(record.command, record.at_ms)
@@ -201,12 +213,12 @@ class _Verifier:
             return command.contact.facts.queue in limited
         return any(contact.facts.queue in limited for contact in command.contacts)
 
-    def _differ(self, record: Record, got: Events | str) -> None:
+    def _differ(self, record: Record, got: Events | str, expected: Events | None = None) -> None:
         self._difference = Difference(
             position=record.position,
             at_ms=record.at_ms,
             command=facts_of(record.command),
-            expected=facts_of(record.events),
+            expected=facts_of(record.events if expected is None else expected),
             got=got if isinstance(got, str) else facts_of(got),
         )
 

@@ -216,6 +216,13 @@ def contact_reply(contact_id: ContactId, pool: Pool, private: bytes | None) -> b
     ).SerializeToString()
 
 
+def ended_reply(contact: Contact, position: int) -> bytes:
+    """Returns the reply of GetContact for one that has left the pool."""
+    return pb.GetContactResponse(
+        contact=views.contact_view(contact), position=position
+    ).SerializeToString()
+
+
 def sync_answer(live: tuple[ContactId, ...], pool: Pool, happened: Events) -> bytes:
     """Returns the reply of SyncContacts; the lists are cut, the counts are whole."""
     lost = [event.contact_id for event in happened if isinstance(event, events.ContactLost)]
