@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from usher.queue.branches import MINUTES_OF_DAY
+from usher.queue.branches import MINUTES_OF_DAY, Branches
 from usher.queue.rules import Policy
 from usher.queue.values import Channel
 from usher.router.branch_policy import minute_text
@@ -29,7 +29,9 @@ from usher.simulation.scenario import (
     Scenario,
     Steady,
 )
-from usher.simulation.scenario_routing import check_routing, unknown, warning
+from usher.simulation.scenario_findings import unknown, warning
+from usher.simulation.scenario_routing import check_routing
+from usher.simulation.staff import heads
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,48}\Z"
 """Of types and groups: ids of contacts and agents are made of them, and names of streams."""
@@ -66,10 +68,13 @@ class ScenarioReason(StrEnum):
     OVERLAP = "OVERLAP"
 
 
-def check_scenario(scenario: Scenario, policy: Policy | None) -> list[Finding]:
+def check_scenario(
+    scenario: Scenario, policy: Policy | None, branches: Branches | None = None
+) -> list[Finding]:
     """Returns all findings about a scenario; empty = sound.
 
-    Without a policy only what needs none is checked.
+    `branches`: services and branches of the policy file. Without a policy only what needs none is
+    checked.
     """
     if (finding := out_of_bounds(scenario)) is not None:
         return [finding]
@@ -91,7 +96,9 @@ def check_scenario(scenario: Scenario, policy: Policy | None) -> list[Finding]:
         findings += _check_shifts((*place, "shifts"), group)
     findings += _check_horizon(scenario)
     findings += _check_outages(scenario)
-    return findings + (check_routing(scenario, policy) if policy is not None else [])
+    if policy is not None:
+        findings += check_routing(scenario, policy, branches)
+    return findings
 
 
 def _check_sizes(scenario: Scenario) -> Iterator[Finding]:
@@ -101,10 +108,7 @@ def _check_sizes(scenario: Scenario) -> Iterator[Finding]:
     if not scenario.groups:
         message = "found no group of agents, expected at least one: nobody would be served"
         yield Finding(("groups",), ScenarioReason.NO_GROUP, message)
-    agents = sum(
-        group.agents + sum(shift.agents for shift in group.shifts)
-        for group in scenario.groups.values()
-    )
+    agents = sum(map(heads, scenario.groups.values()))
     yield from too_many(("groups",), agents, AGENTS_MOST, "agents of all groups and shifts")
 
 
