@@ -24,7 +24,7 @@ from usher.simulation.world import World
 pytestmark = pytest.mark.theory
 
 UNIT_S = 100.0
-VISITORS = 40_000
+VISITORS = 25_000
 BATCHES = 10
 STANDARD_ERRORS = 4
 SEED = 20261122

@@ -59,18 +59,17 @@ def with_desks(known: Branches, rows: tuple[Desks, ...]) -> Branches:
     return replace(known, desks=tuple(desks))
 
 
-def openings_ms(branch: Branch, day: Day) -> tuple[tuple[int, int], ...]:
-    """Returns when a branch is open on the run's day, in order, within the hours of the run."""
+def openings_min(branch: Branch, day: Day) -> tuple[tuple[int, int], ...]:
+    """Returns when a branch is open on the run's day, in order, within the hours of the run.
+
+    In minutes since midnight.
+    """
     weekday = WEEKDAYS.index(day.weekday.value)
     hours = next((hours.openings for hours in branch.week if hours.weekday == weekday), ())
     clipped = (
         (max(one.opens_min, day.opens_min), min(one.closes_min, day.closes_min)) for one in hours
     )
-    return tuple(
-        (opens_min * MS_PER_MIN, closes_min * MS_PER_MIN)
-        for opens_min, closes_min in sorted(clipped)
-        if opens_min < closes_min
-    )
+    return tuple(sorted(span for span in clipped if span[0] < span[1]))
 
 
 def calendar_of(plan: Branches, day: Day) -> Calendar:
@@ -90,7 +89,10 @@ def calendar_around(plan: Branches, at_ms: int) -> Calendar:
 
 
 def _service_day(branch: Branch, day: Day) -> ServiceDay:
-    openings = openings_ms(branch, day)
+    openings = tuple(
+        (opens_min * MS_PER_MIN, closes_min * MS_PER_MIN)
+        for opens_min, closes_min in openings_min(branch, day)
+    )
     ends_ms = DAY_MS + branch.day_begins_min * MS_PER_MIN
     closes_ms = min(openings[-1][1] + branch.close_after_ms, ends_ms) if openings else ends_ms
     return ServiceDay(TODAY, 0, ends_ms, closes_ms, openings)

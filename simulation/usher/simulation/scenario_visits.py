@@ -15,9 +15,10 @@ from usher.queue.values import Channel
 from usher.router.branch_policy import check_branches, minute_text
 from usher.router.findings import Finding, Place, errors_of, too_many
 from usher.router.policy import known_channels
-from usher.simulation.premises import desk_rows, has_visitors, openings_ms, with_desks
+from usher.simulation.premises import desk_rows, has_visitors, openings_min, with_desks
 from usher.simulation.scenario import ContactType, Day, Group, Scenario
 from usher.simulation.scenario_findings import listed, unknown, warning
+from usher.simulation.scenario_hours import ROUNDING, arrivals_within
 
 _MS_PER_S = 1000
 _NONE = Branches(version="none")
@@ -30,6 +31,7 @@ class VisitReason(StrEnum):
     UNKNOWN_SERVICE = "UNKNOWN_SERVICE"
     SERVICE_WITHOUT_DESK = "SERVICE_WITHOUT_DESK"
     BRANCH_CLOSED = "BRANCH_CLOSED"
+    OUTSIDE_OPENINGS = "OUTSIDE_OPENINGS"
     WALK_TOO_LONG = "WALK_TOO_LONG"
     DESK_NEVER = "DESK_NEVER"
     NOT_OF_VISITORS = "NOT_OF_VISITORS"
@@ -82,7 +84,7 @@ class Premises:
             yield unknown(where, VisitReason.UNKNOWN_SERVICE, rules.service, expected, offered)
             return
         yield from self._check_desks((*place, "service"), branch, ServiceName(rules.service))
-        yield from self._check_hours((*place, "branch"), branch)
+        yield from self._check_hours(place, branch, rules)
         yield from self._check_walk((*place, "walk"), branch, rules)
 
     def check_group(self, place: Place, group: Group, types: Iterable[str]) -> Iterator[Finding]:
@@ -109,14 +111,29 @@ class Premises:
             message = f'found "{service}", but the desks of branch "{branch.name}" give {given}'
             yield Finding(place, VisitReason.SERVICE_WITHOUT_DESK, message)
 
-    def _check_hours(self, place: Place, branch: Branch) -> Iterator[Finding]:
+    def _check_hours(self, place: Place, branch: Branch, rules: ContactType) -> Iterator[Finding]:
+        """Yields that a branch is closed all day, or when some of its visitors come."""
         day = self._scenario.horizon
-        if not isinstance(day, Day) or openings_ms(branch, day):
+        if not isinstance(day, Day):
             return
-        hours = f'"{minute_text(day.opens_min)}" to "{minute_text(day.closes_min)}"'
-        found = f'found "{branch.name}", which is not open on "{day.weekday.value}" within {hours}'
-        message = f"{found}, the hours of the run: nobody could take a ticket"
-        yield Finding(place, VisitReason.BRANCH_CLOSED, message)
+        opened = openings_min(branch, day)
+        if not opened:
+            found = f'found "{branch.name}", which is not open on "{day.weekday.value}"'
+            hours = f'"{minute_text(day.opens_min)}" to "{minute_text(day.closes_min)}"'
+            message = f"{found} within {hours}, the hours of the run: nobody could take a ticket"
+            yield Finding((*place, "branch"), VisitReason.BRANCH_CLOSED, message)
+            return
+        come = arrivals_within(rules.arrivals, [(day.opens_min, day.closes_min)])
+        let_in = arrivals_within(rules.arrivals, opened)
+        if come is None or let_in is None:
+            return
+        lost = come.within - let_in.within
+        if lost > ROUNDING * come.total:
+            found = f"found {lost:g} of {come.total:g} arrivals"
+            when = f'when branch "{branch.name}" is closed on "{day.weekday.value}"'
+            where = (*place, "arrivals", come.key)
+            message = f"{found} {when}: they are turned away"
+            yield warning(where, VisitReason.OUTSIDE_OPENINGS, message)
 
     def _check_walk(self, place: Place, branch: Branch, rules: ContactType) -> Iterator[Finding]:
         grace_ms = branch.grace_ms
