@@ -41,6 +41,8 @@ from usher.simulation.scenario import (
 from usher.simulation.streams import Streams
 from usher.simulation.world import World
 
+CALLS_ONLY = Capacity(units=1, channels={Channel.VOICE: ChannelCapacity()})
+
 
 def shift(from_min: int, until_min: int, *breaks: tuple[int, int]) -> Shift:
     pauses = tuple(Break(from_min=one, until_min=other) for one, other in breaks)
@@ -147,6 +149,13 @@ def test_the_clerk_calls_who_has_been_idle_longest() -> None:
     assert [0, 1, 0, 1] == batch.legs.agent.tolist()
 
 
+def test_who_is_asked_in_vain_stays_the_one_idle_longest() -> None:
+    types = {"cash": visitors(10), "advice": visitors(0, service="advice")}
+    groups = {"first": clerks(), "adviser": clerks(skills={"advice": 5}), "last": clerks()}
+    legs = run(day(types, groups)).legs
+    assert {(0, 0), (1, 1)} == set(zip(legs.agent.tolist(), legs.type.tolist(), strict=True))
+
+
 def test_a_clerk_without_a_desk_calls_nobody() -> None:
     one = (Desks(branch="main", count=1),)
     limited = run(visit(visitors(0, 1), clerks(2), desks=one))
@@ -180,6 +189,12 @@ def test_clerks_take_desks_where_they_can_serve_somebody() -> None:
     groups = {"plain": clerks(), "adviser": clerks(skills={"advice": 5})}
     batch = run(day(types, groups, desks=desks))
     assert [0, 0] == batch.contacts.answered_ms.tolist()
+
+
+def test_who_has_no_capacity_for_visitors_takes_no_desk() -> None:
+    groups = {"phone": clerks(capacity=CALLS_ONLY), "desk": clerks()}
+    scenario = day({"visit": visitors(0)}, groups, desks=(Desks(branch="main", count=1),))
+    assert [1] == run(scenario).legs.agent.tolist()
 
 
 def test_a_break_begins_when_the_visitor_has_gone_and_stops_calls() -> None:
@@ -219,12 +234,12 @@ def test_a_desk_whose_site_is_out_goes_to_who_waits_for_one() -> None:
 
 def test_who_is_cut_off_by_an_outage_is_in_the_line_again() -> None:
     outage = Outage(site="north", from_min=1, until_min=9)
-    groups = {"first": clerks(site="north"), "second": on_shifts(shift(2, 30))}
+    groups = {"first": clerks(site="north"), "second": clerks()}
     scenario = day({"visit": visitors(30)}, groups, outages=(outage,))
     batch = run(scenario, policy({"lost_grace_ms": 10_000}))
     assert [30_000] == batch.contacts.answered_ms.tolist()
-    assert [30_000, 120_000] == batch.legs.active_ms.tolist()
-    assert [70_000, 220_000] == batch.legs.done_ms.tolist()
+    assert [30_000, 70_000] == batch.legs.active_ms.tolist()
+    assert [70_000, 170_000] == batch.legs.done_ms.tolist()
 
 
 # hours
@@ -344,15 +359,17 @@ def test_two_policies_meet_the_same_visitors() -> None:
         handling=Exponential(150),
         walk=Uniform(0, 50),
         no_show=0.2,
+        redial=Again(share=1.0, after=Deterministic(60), most=1),
     )
-    one, three = (run(visit(kind, clerks(number))) for number in (1, 3))
+    quality = {"visit": 0.7}
+    one, three = (run(visit(kind, clerks(number, quality=quality))) for number in (1, 3))
 
     def drawn(batch: Batch) -> dict[int, tuple[int, int]]:
-        """By arrival: handling where served; whether they show up."""
-        rows = batch.contacts
+        """By arrival of who comes for the first time: handling where served; how it ended."""
+        rows, first = batch.contacts, batch.contacts.attempt == 1
         lasted_ms = np.where(rows.answered_ms >= 0, rows.ended_ms - rows.answered_ms, -1)
-        pairs = zip(lasted_ms.tolist(), rows.outcome.tolist(), strict=True)
-        return dict(zip(rows.arrived_ms.tolist(), pairs, strict=True))
+        pairs = zip(lasted_ms[first].tolist(), rows.outcome[first].tolist(), strict=True)
+        return dict(zip(rows.arrived_ms[first].tolist(), pairs, strict=True))
 
     assert drawn(one) == drawn(three)
     assert one.contacts.waits_ms.mean() > three.contacts.waits_ms.mean()

@@ -10,7 +10,7 @@ from usher.queue import commands as c
 from usher.queue.branches import Branches, BranchName, Desk, ServiceName
 from usher.queue.errors import DeskBusy
 from usher.queue.rules import AgentProfile, Policy
-from usher.queue.values import Presence
+from usher.queue.values import Channel, Presence
 from usher.router.policy import may_serve
 from usher.simulation.customers import PLATFORM
 from usher.simulation.engine import Engine
@@ -92,7 +92,9 @@ class Seats:
         return found
 
     def _may_serve(self, profile: AgentProfile, name: str) -> list[ServiceName]:
-        """Returns the services of a branch whose queue the clerk may serve."""
+        """Returns the services of a branch whose visitors the clerk may serve."""
+        if Channel.WALK_IN not in profile.capacity.channels:
+            return []
         branch = self._branches[BranchName(name)]
         return [
             service.name
