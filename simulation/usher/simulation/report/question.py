@@ -41,7 +41,7 @@ GROUP_HEADERS: Row = (
 def case_rows(case: Case) -> tuple[Row, ...]:
     """Returns what holds for the whole of a case: (what, text) each."""
     scenario, target = case.scenario, case.scenario.target
-    rows = [
+    rows: list[Row] = [
         ("Scenario", f"{scenario.name}: {scenario.title}" if scenario.title else scenario.name),
         ("Policy", case.policy.version),
         ("Time", horizon_text(scenario.horizon)),
