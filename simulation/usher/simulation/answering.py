@@ -10,8 +10,7 @@ from functools import partial
 from usher.queue import commands as c
 from usher.queue import events as e
 from usher.queue.errors import Refused
-from usher.queue.rules import Policy
-from usher.queue.values import LegId, LegState
+from usher.queue.values import ChannelName, LegId, LegState
 from usher.router.policy import known_channels
 from usher.simulation.crowd import Crowd
 from usher.simulation.customers import PLATFORM, Customer
@@ -21,19 +20,24 @@ from usher.simulation.work import Work
 
 
 class Answering:
-    """Offers to all agents; from now on it reacts to those that are made and accepted."""
+    """Offers to all agents; from now on it reacts to those that are made and accepted.
 
-    def __init__(
-        self, engine: Engine, policy: Policy, crowd: Crowd, duty: Duty, work: Work
-    ) -> None:
+    It is to be there before the pool has its first policy.
+    """
+
+    def __init__(self, engine: Engine, crowd: Crowd, duty: Duty, work: Work) -> None:
         self._engine = engine
         self._live = crowd.live
         self._workers = duty.workers
         self._work = work
-        channels = known_channels(policy).items()
-        self._automatic = {name for name, rules in channels if rules.automatic_accept}
+        self._automatic: set[ChannelName] = set()
+        engine.on(e.PolicySet, self._policy_set)
         engine.on(e.OfferMade, self._offered)
         engine.on(e.OfferAccepted, self._accepted)
+
+    def _policy_set(self, event: e.PolicySet) -> None:
+        channels = known_channels(event.policy).items()
+        self._automatic = {name for name, rules in channels if rules.automatic_accept}
 
     def _offered(self, event: e.OfferMade) -> None:
         customer = self._live[event.contact_id]

@@ -9,7 +9,7 @@ from collections import defaultdict
 from usher.queue import commands as c
 from usher.queue.branches import Branches, BranchName, Desk, ServiceName
 from usher.queue.errors import DeskBusy
-from usher.queue.rules import AgentProfile, Policy
+from usher.queue.rules import AgentProfile
 from usher.queue.values import Channel, Presence
 from usher.router.policy import may_serve
 from usher.simulation.customers import PLATFORM
@@ -20,11 +20,10 @@ from usher.simulation.staff import Worker
 class Seats:
     """The desks of all branches, for these clerks; each has a profile in the pool's roster."""
 
-    def __init__(self, engine: Engine, plan: Branches, policy: Policy) -> None:
+    def __init__(self, engine: Engine, plan: Branches) -> None:
         self._engine = engine
         self._plan = plan
         self._branches = {branch.name: branch for branch in plan.branches}
-        self._queues = {queue.name: queue for queue in policy.queues}
         self._useful: dict[int, list[Desk]] = {}
         self._standing: defaultdict[str, dict[Worker, None]] = defaultdict(dict)
 
@@ -95,10 +94,10 @@ class Seats:
         """Returns the services of a branch whose visitors the clerk may serve."""
         if Channel.WALK_IN not in profile.capacity.channels:
             return []
-        branch = self._branches[BranchName(name)]
+        branch, queues = self._branches[BranchName(name)], self._engine.pool.ledger.queues
         return [
             service.name
             for service in self._plan.services
             if branch.line_of(service.name) is not None
-            and may_serve(profile, self._queues[service.queue])
+            and may_serve(profile, queues[service.queue])
         ]

@@ -73,10 +73,10 @@ class World:
         self._crowd = Crowd(self._engine, self._recorder, self._closes_ms, scenario.queue_most)
         duty = Duty(self._engine, self.workers, self._recorder)
         self._work = Work(self._engine, self._recorder, duty, self._crowd)
-        Answering(self._engine, policy, self._crowd, duty, self._work)
+        Answering(self._engine, self._crowd, duty, self._work)
         self._configure(policy)
         if has_visitors(scenario):
-            seats = Seats(self._engine, self._open_branches(branches), policy)
+            seats = Seats(self._engine, self._open_branches(branches))
             Visits(self._engine, self._crowd, duty, self._work, seats)
         duty.begin(turns(scenario, self.workers, streams))
         self._arrivals = {kind.name: kind.arrivals(self._opens_ms) for kind in self._kinds}
