@@ -24,7 +24,7 @@ from usher.simulation.world import World
 pytestmark = pytest.mark.theory
 
 UNIT_S = 100.0
-VISITORS = 25_000
+VISITORS = 40_000
 BATCHES = 10
 STANDARD_ERRORS = 4
 SEED = 20261122
@@ -71,6 +71,10 @@ def left(batch: Batch) -> float:
     return float(np.mean(batch.contacts.outcome == Outcome.ABANDONED))
 
 
+def not_come(batch: Batch) -> float:
+    return float(np.mean(batch.contacts.outcome == Outcome.NO_SHOW))
+
+
 def in_line(batch: Batch) -> float:
     return batch.totals[0].waiting_ms / (batch.until_ms - batch.from_ms)
 
@@ -105,7 +109,7 @@ def test_a_line_of_impatient_visitors_waits_and_leaves_as_erlang_a_says(
 
 
 def test_a_walk_and_a_grace_are_part_of_what_a_visitor_takes(scaled: Callable[[int], int]) -> None:
-    rate, walk, grace, no_show = 0.6, 0.2, GRACE_MS / 1000 / UNIT_S, 0.15
+    rate, walk, grace, no_show = 0.6, 0.2, GRACE_MS / 1000 / UNIT_S, 0.3
     mean = (1 - no_show) * (walk + 1) + no_show * grace
     square = (1 - no_show) * (walk**2 + 2 * walk + 2) + no_show * grace**2
     to_the_call = rate * square / (2 * (1 - rate * mean))  # Pollaczek 1930, Khinchine 1932
@@ -115,4 +119,5 @@ def test_a_walk_and_a_grace_are_part_of_what_a_visitor_takes(scaled: Callable[[i
         ),
         mean_wait=(to_the_call + walk, wait_of_served),
         mean_busy=(rate * mean, busy),
+        p_no_show=(no_show, not_come),
     )
