@@ -113,21 +113,23 @@ def test_a_percentile_is_the_wait_of_nearest_rank() -> None:
     assert (7, 9, 9) == (few.p50_ms, few.p90_ms, few.longest_ms)
 
 
-def test_callbacks_other_ends_and_open_contacts_are_in_no_share() -> None:
+def test_callbacks_no_shows_other_ends_and_open_contacts_are_in_no_share() -> None:
     found = measure(
         facts(
             answered(0, 1_000),
             (0, -1, 9_000, Outcome.CALLBACK),
             (0, -1, 9_000, Outcome.OTHER),
+            (0, -1, 9_000, Outcome.NO_SHOW),
             (0, -1, 9_000, Outcome.COMPLETED),
             (0, -1, -1, Outcome.OPEN),
             (0, 50_000, -1, Outcome.OPEN),
         ),
         threshold_ms=20_000,
     )
-    assert (6, 2, 2, 0) == (found.contacts, found.offered, found.answered, found.abandoned)
-    assert (1, 2, 1, 1) == (
+    assert (7, 2, 2, 0) == (found.contacts, found.offered, found.answered, found.abandoned)
+    assert (1, 1, 2, 1, 1) == (
         found.callbacks,
+        found.no_shows,
         found.ended_otherwise,
         found.open_waiting,
         found.open_answered,
@@ -314,6 +316,7 @@ def counts(found: Measures) -> tuple[int, ...]:
         found.abandoned,
         found.abandoned_short,
         found.callbacks,
+        found.no_shows,
         found.ended_otherwise,
         found.open_waiting,
     )

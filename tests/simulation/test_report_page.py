@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from tests.simulation.branch_worlds import branches, clerks, policy, visit, visitors
 from tests.simulation.report_kit import (
     EVIL,
     Reader,
@@ -22,6 +23,7 @@ import usher.simulation.report as package
 from usher.queue.rules import Capacity, ChannelCapacity
 from usher.queue.values import Channel
 from usher.simulation.distributions import Deterministic, Exponential, LogNormal
+from usher.simulation.experiment import Case
 from usher.simulation.report.drawing import (
     Line,
 )
@@ -29,12 +31,22 @@ from usher.simulation.report.page import ReportsMissing, page
 from usher.simulation.report.question import (
     GROUP_HEADERS,
     TYPE_HEADERS,
+    case_rows,
     group_rows,
     type_rows,
 )
 from usher.simulation.report.summary import day_parts
 from usher.simulation.report.tables import comparison_rows, day_rows, figure_rows
-from usher.simulation.scenario import Again, Break, ContactType, Gaps, Group, Shift
+from usher.simulation.scenario import (
+    Again,
+    Break,
+    ContactType,
+    Desks,
+    Gaps,
+    Group,
+    Shift,
+    Steady,
+)
 
 
 def test_every_element_of_the_page_is_closed_in_order() -> None:
@@ -155,6 +167,16 @@ def test_a_type_of_contact_is_told_with_all_that_is_particular_to_it() -> None:
         "30% of those who left come again after always 60 s",
         "12.5% of those served in vain call again after always 60 s",
     ] == row[-1].split("; ")
+
+
+def test_a_branch_is_told_with_its_hours_and_desks() -> None:
+    desks = (Desks(branch="main", count=3), Desks(branch="main", count=1, services=("cash",)))
+    scenario = visit(visitors(0), clerks(), desks=desks)
+    case = Case("branch", scenario, policy(), branches((540, 720), (780, 1020)))
+    told = ("Branch", "main: open 09:00-12:00, 13:00-17:00 (mon), 4 desks")
+    assert told in case_rows(case)
+    alone = replace(case, scenario=replace(scenario, desks=(), horizon=Steady()))
+    assert ("Branch", "main: always open, 1 desk") in case_rows(alone)
 
 
 def test_a_group_of_agents_is_told_shift_by_shift() -> None:

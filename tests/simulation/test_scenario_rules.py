@@ -557,62 +557,6 @@ def test_a_shift_that_works_off_what_is_left_after_closing_counts() -> None:
     assert [] == check_scenario(replace(late, horizon=day), POLICY)
 
 
-VISIT = replace(CALL, queue="", branch="main", service="cash", channel=Channel.WALK_IN)
-DESK = replace(
-    FRONT, capacity=Capacity(1, {Channel.WALK_IN: ChannelCapacity()}), desk_branch="main"
-)
-AT_DESKS = replace(SOUND, types={"visit": VISIT}, groups={"desk": DESK})
-
-
-def test_visitors_are_served_at_desks_of_their_branch() -> None:
-    away = replace(DESK, desk_branch="other")
-    (error,) = check_scenario(replace(AT_DESKS, groups={"desk": away}), POLICY)
-
-    assert [] == check_scenario(AT_DESKS, POLICY)
-    assert 'no group can serve it: expected desks at branch "main", found other (desk)' == (
-        error.message
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "key", "reason", "said"),
-    [
-        (
-            {"queue": SALES},
-            None,
-            ScenarioReason.QUEUE_OR_BRANCH,
-            'found queue "sales" and branch "main", expected either "queue" or "branch"',
-        ),
-        (
-            {"service": ""},
-            "branch",
-            ScenarioReason.BRANCH_AND_SERVICE,
-            'found branch "main", expected a service with it',
-        ),
-        (
-            {"branch": "", "queue": "other"},
-            "service",
-            ScenarioReason.BRANCH_AND_SERVICE,
-            'found service "cash", expected a branch with it',
-        ),
-        (
-            {"channel": VOICE},
-            "channel",
-            ScenarioReason.NO_VISITORS,
-            'found "voice", expected "walk_in": they take a ticket',
-        ),
-    ],
-)
-def test_visitors_come_to_a_branch_for_a_service(
-    changes: dict[str, object], key: str | None, reason: str, said: str
-) -> None:
-    scenario = replace(AT_DESKS, types={"visit": replace(VISIT, **changes)})
-    place = ("types", "visit") if key is None else ("types", "visit", key)
-
-    assert (place, reason, Severity.ERROR) in found(scenario)
-    assert said in [one.message for one in check_scenario(scenario, None)]
-
-
 def test_a_closed_queue_takes_nobody() -> None:
     closed = replace(POLICY, queues=(replace(POLICY.queues[0], closed=True), POLICY.queues[1]))
     (error,) = check_scenario(SOUND, closed)

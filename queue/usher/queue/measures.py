@@ -4,16 +4,17 @@ For the service, the replay of call logs and the simulator, so that all three me
 the same word. It must not know clocks, calendars, zones, pools or messages: columns come in,
 frozen figures go out. A figure without data is None, never NaN. Occupancy is in `occupancy`.
 
-What counts as what (every contact is in exactly one of the five rows)
+What counts as what (every contact is in exactly one of the six rows)
 
     answered         answered_ms >= 0, whatever happened later
     abandoned        never answered, outcome ABANDONED (short ones are among them, and also
                      counted apart)
     callbacks        never answered, outcome CALLBACK: a place kept is no abandon
+    no-shows         never answered, outcome NO_SHOW: called to a desk, and did not come
     ended otherwise  never answered, any other outcome (cancelled, lost, moved, expired ...)
     open waiting     never answered, outcome OPEN
 
-Offered = answered + abandoned. The other three are in no share and no service level.
+Offered = answered + abandoned. The other four are in no share and no service level.
 A re-offer is no new contact; a transfer is one contact with two legs.
 """
 
@@ -39,6 +40,7 @@ class Outcome(IntEnum):
     ABANDONED = 2
     CALLBACK = 3
     OTHER = 4
+    NO_SHOW = 5
 
 
 class ServiceLevel(Enum):
@@ -156,6 +158,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     """Among `abandoned`: those that waited at most `short_abandon_ms`."""
     short_abandon_ms: int
     callbacks: int
+    no_shows: int
     ended_otherwise: int
     open_waiting: int
     open_answered: int
@@ -278,6 +281,7 @@ def _measure(facts: ContactFacts, rows: Int64s, threshold_ms: int, short_ms: int
     offered = answered_count + abandoned_count
     short = _count(abandon_waits_ms <= short_ms)
     callbacks = _count(~answered & (outcome == Outcome.CALLBACK))
+    no_shows = _count(~answered & (outcome == Outcome.NO_SHOW))
     waiting = _count(~answered & (outcome == Outcome.OPEN))
     return Measures(
         contacts=len(rows),
@@ -287,7 +291,8 @@ def _measure(facts: ContactFacts, rows: Int64s, threshold_ms: int, short_ms: int
         abandoned_short=short,
         short_abandon_ms=short_ms,
         callbacks=callbacks,
-        ended_otherwise=len(rows) - offered - callbacks - waiting,
+        no_shows=no_shows,
+        ended_otherwise=len(rows) - offered - callbacks - no_shows - waiting,
         open_waiting=waiting,
         open_answered=_count(answered & (outcome == Outcome.OPEN)),
         abandoned_after_answer=_count(answered & (outcome == Outcome.ABANDONED)),

@@ -1,12 +1,19 @@
 """The customers of a run: one type's sources of chance, and one contact on its way.
 
 What is drawn for a customer is drawn when the customer comes, whatever the routing does later, so
-that two policies meet the same people. It must not know the pool.
+that two policies meet the same people. A customer says by which command it comes, leaves and is
+done with; it must not know the pool.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
+from usher.queue import commands as c
+from usher.queue.branches import BranchName, ServiceName
+from usher.queue.tickets import VisitOutcome
 from usher.queue.values import (
+    Actor,
+    ActorKind,
     ContactFacts,
     ContactId,
     LegId,
@@ -23,6 +30,8 @@ from usher.simulation.streams import (
     Streams,
     durations,
 )
+
+PLATFORM: Final = Actor(ActorKind.PLATFORM, "simulation")
 
 _NO_LEG = LegId("")
 
@@ -44,6 +53,7 @@ class Customer:
         "patience_until_ms",
         "price",
         "served_by",
+        "taken_ms",
         "talk_from_ms",
         "waiting",
         "worker",
@@ -57,7 +67,10 @@ class Customer:
         self.facts = kind.facts
         self.arrived_ms = at_ms
         self.answered_ms = -1
+        self.taken_ms = -1
+        """When the agent of the leg took it; -1 = nobody has it."""
         self.talk_from_ms = -1
+        """When agent and customer were together; -1 = they are not yet."""
         sources = kind.first if attempt == 1 else kind.later
         self.patience_ms = sources.patience.next_ms() if sources.patience else -1
         self.handling_ms = sources.handling.next_ms()
@@ -73,6 +86,49 @@ class Customer:
         self.patience_until_ms = -1
         self.over = False
 
+    def arrival(self) -> c.AnyCommand:
+        """Returns how it comes."""
+        return c.EnqueueContact(PLATFORM, NewContact(self.contact_id, self.facts))
+
+    def departure(self) -> c.AnyCommand:
+        """Returns how it leaves before it is served."""
+        return c.AbandonContact(PLATFORM, self.contact_id)
+
+    def completion(self, resolved: bool | None) -> c.AnyCommand:
+        """Returns the end of the work with it; `resolved` None = not said."""
+        return c.CompleteContact(PLATFORM, self.contact_id, "", resolved)
+
+
+class Visitor(Customer):
+    """A customer who walks in, takes a ticket and is called to a desk."""
+
+    __slots__ = ("branch", "desk", "shows_up", "walk_ms")
+
+    def __init__(self, kind: "Kind", number: int, attempt: int, at_ms: int) -> None:
+        super().__init__(kind, number, attempt, at_ms)
+        sources = kind.first if attempt == 1 else kind.later
+        self.walk_ms = sources.walk.next_ms() if sources.walk else 0
+        self.shows_up = not sources.no_show.happens(kind.rules.no_show)
+        self.branch = BranchName(kind.rules.branch)
+        self.desk = ""
+        """The desk of its branch that it is called to, or where it is served."""
+
+    def arrival(self) -> c.AnyCommand:
+        service = ServiceName(self.kind.rules.service)
+        return c.JoinLine(PLATFORM, NewContact(self.contact_id, self.facts), self.branch, service)
+
+    def departure(self) -> c.AnyCommand:
+        return c.LeaveLine(PLATFORM, self.contact_id)
+
+    def beginning(self) -> c.AnyCommand:
+        """Returns that it is at the desk that it was called to."""
+        return c.StartServing(PLATFORM, self.branch, self.desk, 0, self.contact_id)
+
+    def completion(self, resolved: bool | None) -> c.AnyCommand:
+        outcome = VisitOutcome.UNRESOLVED if resolved is False else VisitOutcome.SERVED
+        at_desk = (PLATFORM, self.branch, self.desk, 0, self.contact_id)
+        return c.FinishServing(*at_desk, outcome, resolved=resolved)
+
 
 class Sources:
     """What a customer's own times are drawn from.
@@ -85,6 +141,8 @@ class Sources:
         self.patience: Source | None = durations(f"{name}/patience", rules.patience, streams)
         self.handling: Source = Durations(rules.handling, streams.generator(f"{name}/handling"))
         self.wrap_up = durations(f"{name}/wrap_up", rules.wrap_up, streams)
+        self.walk = durations(f"{name}/walk", rules.walk, streams)
+        self.no_show = streams.chances(f"{name}/no_show")
 
 
 class FirstSources(Sources):
@@ -107,6 +165,9 @@ class Kind:
         self.name = name
         self.index = index
         self.rules = rules
+        self.walks_in = bool(rules.branch)
+        self.place = f"{rules.branch}/{rules.service}" if rules.branch else str(rules.queue)
+        """Where they wait: a service at a branch, or a queue."""
         self.prefix = f"{name}-".replace("/", "_").replace(".", "_")
         self.facts = ContactFacts(
             queue=rules.queue,
@@ -120,13 +181,12 @@ class Kind:
         self._luck = Luck(streams)
         self.first = FirstSources(name, rules, streams)
         self.later = Sources(f"{name}/again", rules, streams)
-        self.walk = durations(f"{name}/walk", rules.walk, streams)
         self.balking = durations(f"{name}/balking", rules.balking, streams)
-        self.shows = streams.chances(f"{name}/no_show")
         self.resolved = streams.chances(f"{name}/resolved")
         self.retrial = Return(f"{name}/retrial", rules.retrial, streams)
         self.redial = Return(f"{name}/redial", rules.redial, streams)
         self._batches = streams.chances(f"{name}/batch")
+        self._customers = Visitor if rules.branch else Customer
         self.began = 0
         self.ended = 0
         self.waiting = 0
@@ -134,8 +194,6 @@ class Kind:
         self.waiting_ms = 0
         self.inside_ms = 0
         self.counted_ms = 0
-        self.last_wait_ms = 0
-        """Wait of the one who was answered last: what a new one is told when others wait."""
 
     def arrivals(self, from_ms: int) -> Iterator[int]:
         """Returns when its contacts come."""
@@ -154,9 +212,9 @@ class Kind:
         return len(shares)
 
     def customer(self, attempt: int, at_ms: int) -> Customer:
-        """Returns the next contact of this type."""
+        """Returns the next contact of this type, a `Visitor` if they take tickets."""
         self.began += 1
-        return Customer(self, self.began, attempt, at_ms)
+        return self._customers(self, self.began, attempt, at_ms)
 
     def count(self, at_ms: int, waiting: int, inside: int) -> None:
         """Adds to those waiting and inside from now on, and to their sums over time before it."""
@@ -182,8 +240,3 @@ class Return:
         if rules is None or after is None or attempt > rules.most:
             return None
         return after.next_ms() if self._chances.happens(rules.share) else None
-
-
-def enqueued(customer: Customer) -> NewContact:
-    """Returns the contact as its platform brings it."""
-    return NewContact(customer.contact_id, customer.facts)

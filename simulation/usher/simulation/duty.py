@@ -34,7 +34,8 @@ class Duty:
         self._engine = engine
         self._recorder = recorder
         self.workers = {worker.agent_id: worker for worker in workers}
-        self.on_ready: Callable[[Worker], None] | None = None
+        self.on_change: Callable[[Worker], None] | None = None
+        """Told of clerks whenever their presence or their work has changed."""
         engine.on(e.AgentSignedIn, self._signed_in)
         engine.on(e.PresenceSet, self._presence_set)
         engine.on(e.AgentSignedOut, self._signed_out)
@@ -49,6 +50,12 @@ class Duty:
         """The worker has finished a leg: a draining one without another goes home."""
         if worker.live == 0 and worker.presence_kind == _DRAINING:
             self._recorder.presence(worker, OFFLINE, self._engine.now_ms)
+        self.changed(worker)
+
+    def changed(self, worker: Worker) -> None:
+        """The worker may have more room for work than before, or less to do here."""
+        if self.on_change is not None and worker.group.desk_branch:
+            self.on_change(worker)
 
     def _take_turn(self, worker: Worker, does: Does) -> None:
         match does:
@@ -104,11 +111,13 @@ class Duty:
         worker.signed_in = False
         draining = PresenceKind.DRAINING if worker.live else OFFLINE
         self._recorder.presence(worker, draining, self._engine.now_ms)
+        self.changed(worker)
 
     def _lost(self, event: e.SessionLost) -> None:
         worker = self.workers[event.agent_id]
         worker.signed_in = False
         self._recorder.presence(worker, OFFLINE, self._engine.now_ms)
+        self.changed(worker)
 
     def _return(self, worker: Worker) -> None:
         if worker.at_work and not worker.on_break:
@@ -116,8 +125,7 @@ class Duty:
 
     def _now(self, worker: Worker, presence: Presence) -> None:
         self._recorder.presence(worker, _KINDS[presence], self._engine.now_ms)
-        if presence is Presence.READY and self.on_ready is not None:
-            self.on_ready(worker)
+        self.changed(worker)
 
 
 def _actor(worker: Worker) -> Actor:

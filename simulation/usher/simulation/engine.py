@@ -1,10 +1,11 @@
 """Virtual time around the router's pool: acts in order, then what is due, then the match.
 
 As the service's runner does it, so that no second order of things exists. People react to events;
-a reaction gives no command itself, it puts an act on the agenda. It must not know who the people
-are.
+a reaction gives no command itself, it puts an act on the agenda, or among those that are done
+before the match of this very moment. It must not know who the people are.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -13,7 +14,7 @@ from usher.queue.event import Event
 from usher.queue.events import AnyEvent
 from usher.queue.values import SYSTEM
 from usher.router.pool import Pool
-from usher.simulation.agenda import Agenda
+from usher.simulation.agenda import Act, Agenda
 
 _MATCH: Final = c.MatchContacts(SYSTEM)
 _EXPIRE: Final = c.ExpireDeadlines(SYSTEM)
@@ -30,6 +31,7 @@ class Engine:
         self.agenda = Agenda()
         self.now_ms = 0
         self._reactions: dict[type, Callable[..., None]] = {}
+        self._at_once: deque[Act] = deque()
         self._steps = 0
         self._due_ms: int | None = None
         self._due_known = False
@@ -52,9 +54,13 @@ class Engine:
                     reaction(event)
         return events
 
-    def later(self, after_ms: int, act: Callable[[], None]) -> None:
+    def later(self, after_ms: int, act: Act) -> None:
         """Puts an act on the agenda, so long from now."""
         self.agenda.put(self.now_ms + after_ms, act)
+
+    def at_once(self, act: Act) -> None:
+        """An act to be done before the match of this moment."""
+        self._at_once.append(act)
 
     def next_ms(self) -> int | None:
         """Returns when something happens next, None if nothing is to come."""
@@ -75,13 +81,15 @@ class Engine:
             self.do(_EXPIRE)
         else:
             return False
+        self._steps += 1
+        if self._steps % _FORGET_EVERY == 0:
+            self._forget()
+        while self._at_once:
+            self._at_once.popleft()()
         if self._unmatched:
             if self.pool.needs_match:
                 self.do(_MATCH)
             self._unmatched = False
-        self._steps += 1
-        if self._steps % _FORGET_EVERY == 0:
-            self._forget()
         return True
 
     def _next_change(self) -> int | None:

@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 import numpy as np
 from msgspec import Struct
 
+from usher.queue.branches import Branches
 from usher.queue.rules import Policy
 from usher.simulation.arriving import MS_PER_MIN
 from usher.simulation.figures import figure_named, interval_of
@@ -30,11 +31,15 @@ Progress = Callable[[int, int], None]
 
 
 class Case(Struct, frozen=True):
-    """What is run: a scenario under a policy, by a name for reports."""
+    """What is run: a scenario under a policy, by a name for reports.
+
+    `branches`: services and branches of the policy file, needed where the scenario has visitors.
+    """
 
     name: str
     scenario: Scenario
     policy: Policy
+    branches: Branches | None = None
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -87,7 +92,8 @@ class Result(Struct, frozen=True, kw_only=True):
 def run(job: Job) -> tuple[Sample, ...]:
     """Runs one replication; raises Unstable, BrokenRun, and what the pool finds in the policy."""
     scenario = job.case.scenario
-    world = World(scenario, job.case.policy, Streams(job.seed, job.number))
+    streams = Streams(job.seed, job.number)
+    world = World(scenario, job.case.policy, streams, job.case.branches)
     bounds = bounds_ms(scenario, job.interval_min)
     return tuple(sample(batch, scenario, world.workers, bounds) for batch in world.batches())
 

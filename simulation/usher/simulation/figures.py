@@ -65,6 +65,9 @@ FIGURES: tuple[Figure, ...] = (
     ),
     Figure("abandoned", "abandoned", Unit.SHARE, lambda sums, _: sums.abandoned, _offered),
     Figure("turned_away", "turned away", Unit.SHARE, lambda sums, _: sums.turned_away, _contacts),
+    Figure(
+        "no_show", "did not come when called", Unit.SHARE, lambda sums, _: sums.no_shows, _contacts
+    ),
     Figure("mean_wait", "mean wait", Unit.SECONDS, lambda sums, _: sums.wait_ms / 1000, _offered),
     Figure(
         "speed_of_answer",

@@ -49,8 +49,8 @@ class Recorder:
             )
         )
 
-    def served(self, worker: Worker, at_ms: int) -> None:
-        """An agent is with a customer from now on."""
+    def taken(self, worker: Worker, at_ms: int) -> None:
+        """An agent has a customer from now on, or has called one."""
         worker.live += 1
         if worker.live == 1:
             self._busy.change(at_ms, 1)
@@ -66,7 +66,15 @@ class Recorder:
             self._busy.change(at_ms, -1)
         kind = customer.kind
         self._legs.append(
-            (worker.index, kind.index, customer.talk_from_ms, talked_ms, at_ms, customer.price)
+            (
+                worker.index,
+                kind.index,
+                customer.taken_ms,
+                customer.talk_from_ms,
+                talked_ms,
+                at_ms,
+                customer.price,
+            )
         )
 
     def presence(self, worker: Worker, kind: int, at_ms: int) -> None:

@@ -26,7 +26,7 @@ class ContactRows(Struct, frozen=True, eq=False, kw_only=True):
     ended_ms: Int64s
     """int64: when it ended; a contact turned away at the door ends when it comes."""
     outcome: Int64s
-    """int64, a code of `usher.queue.measures.Outcome`; OTHER = turned away, balked, no-show."""
+    """int64, a code of `usher.queue.measures.Outcome`; OTHER = turned away, balked, sent home."""
     agent: Int64s
     """int64, index of the agent who was with the customer first; -1 = nobody."""
     attempt: Int64s
@@ -50,16 +50,18 @@ class ContactRows(Struct, frozen=True, eq=False, kw_only=True):
 
 
 class LegRows(Struct, frozen=True, eq=False, kw_only=True):
-    """One row per leg that is done and on which an agent was with a customer."""
+    """One row per leg that is done and that an agent had taken."""
 
     agent: Int64s
     """int64, index of the agent."""
     type: Int64s
     """int64, index of the contact's type."""
+    taken_ms: Int64s
+    """int64: when the agent took it: a call connects, a visitor is called to the desk."""
     active_ms: Int64s
-    """int64: when agent and customer were together."""
+    """int64: when agent and customer were together; -1 = the customer did not come."""
     talked_ms: Int64s
-    """int64: when the customer left the agent."""
+    """int64: when the customer left the agent, or was awaited no more."""
     done_ms: Int64s
     """int64: when the wrap-up was over."""
     units: Int64s
@@ -70,15 +72,15 @@ class LegRows(Struct, frozen=True, eq=False, kw_only=True):
         return LegFacts(
             agent=self.agent,
             active_ms=self.active_ms,
-            talk_ms=self.talked_ms - self.active_ms,
+            talk_ms=np.where(self.active_ms >= 0, self.talked_ms - self.active_ms, 0),
             hold_ms=np.zeros(len(self.agent), dtype=np.int64),
             wrap_up_ms=self.done_ms - self.talked_ms,
         )
 
     def segments(self) -> LegSegments:
-        """Returns the legs as segments of live time."""
+        """Returns the legs as segments of live time, joining included."""
         return LegSegments(
-            agent=self.agent, from_ms=self.active_ms, until_ms=self.done_ms, units=self.units
+            agent=self.agent, from_ms=self.taken_ms, until_ms=self.done_ms, units=self.units
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from usher.queue.measures import Measures, Outcome, ServiceLevel, measure, measure_by_interval
+from usher.queue.measures import Measures, ServiceLevel, measure, measure_by_interval
 from usher.queue.occupancy import OccupancyFigures, occupancy, occupancy_by_interval
 from usher.simulation.rows import Batch, ContactRows
 from usher.simulation.scenario import Scenario, Target
@@ -27,7 +27,9 @@ class Sums(Struct, frozen=True, kw_only=True):
     answered: int
     abandoned: int
     turned_away: int
-    """Refused by a full queue, or balked; visitors who did not show up."""
+    """Refused by a full queue or a closed branch, balked, or sent home when the branch closed."""
+    no_shows: int
+    """Visitors who were called and did not come."""
     level_met: float
     """Contacts that meet the service level by its name, of `level_of`."""
     level_of: float
@@ -40,6 +42,11 @@ class Sums(Struct, frozen=True, kw_only=True):
     longest_ms: float
     first_tries: int
     """Among the contacts: no retrial and no redial."""
+
+    @property
+    def still_waiting(self) -> int:
+        """Returns how many are in none of these groups: they waited when the run ended."""
+        return self.contacts - self.offered - self.turned_away - self.no_shows
 
 
 class Staffing(Struct, frozen=True, kw_only=True):
@@ -110,6 +117,7 @@ def _sums(measured: Measures, target: Target, first_tries: int) -> Sums:
         answered=measured.answered,
         abandoned=measured.abandoned,
         turned_away=measured.ended_otherwise,
+        no_shows=measured.no_shows,
         level_met=met,
         level_of=of,
         wait_ms=wait.count * (wait.mean_ms or 0.0),
@@ -183,9 +191,8 @@ def _intervals(
 
 def _mean_waiting(rows: ContactRows, bounds_ms: NDArray[np.int64]) -> NDArray[np.float64]:
     """Returns the mean number waiting by interval: waits clipped to it, over its length."""
-    waits = rows.outcome != Outcome.OTHER
-    from_ms = rows.arrived_ms[waits]
-    until_ms = from_ms + rows.waits_ms[waits]
+    from_ms = rows.arrived_ms
+    until_ms = from_ms + rows.waits_ms
     starts, ends = bounds_ms[:-1, None], bounds_ms[1:, None]
     inside_ms = np.minimum(until_ms, ends) - np.maximum(from_ms, starts)
     mean: NDArray[np.float64] = np.maximum(inside_ms, 0).sum(axis=1) / np.diff(bounds_ms)

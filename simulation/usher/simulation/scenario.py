@@ -6,11 +6,12 @@ policy, which the scenario only names. Distributions are in seconds, times of da
 midnight, and a duration ending in `_ms` is whole milliseconds.
 """
 
+from enum import Enum
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from usher.queue.branches import Minute
+from usher.queue.branches import DESKS_MAX, BranchId, Minute, ServiceCode
 from usher.queue.measures import ServiceLevel
 from usher.queue.rules import Capacity, Duration
 from usher.queue.values import ChannelName, Code, Level, QueueName
@@ -87,9 +88,9 @@ class ContactType(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     `queue` of the policy, or `branch` and `service` for visitors who take a ticket. `patience` None
     = they wait for ever. `batch`: shares of arrivals that are 1, 2, 3 ... contacts. `balking`: who
-    is told an expected wait above this turns away at once. `walk`: from the call to the desk.
-    `retrial` of those who left or turned away; `redial` of those whose matter was not resolved
-    (quality of the group).
+    is told an expected wait above this turns away at once. `walk`: from the call to the desk;
+    `no_show`: the share of visitors who do not come when they are called. `retrial` of those who
+    left or turned away; `redial` of those whose matter was not resolved (quality of the group).
     """
 
     arrivals: Arrivals
@@ -158,6 +159,17 @@ class Group(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cost_per_hour: NotNegative = 0.0
 
 
+class Desks(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """So many desks of a branch that are alike; `services` empty = they give all of the branch.
+
+    A branch without any has a desk for each agent of the groups that sit there.
+    """
+
+    branch: BranchId
+    count: Annotated[int, Meta(ge=1, le=DESKS_MAX)]
+    services: tuple[ServiceCode, ...] = ()
+
+
 class Outage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All desktops of a site are gone from one time of day to another."""
 
@@ -166,15 +178,29 @@ class Outage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     until_min: Minute
 
 
+class Weekday(Enum):
+    """A day of the week, by which branches have their opening hours."""
+
+    MONDAY = "mon"
+    TUESDAY = "tue"
+    WEDNESDAY = "wed"
+    THURSDAY = "thu"
+    FRIDAY = "fri"
+    SATURDAY = "sat"
+    SUNDAY = "sun"
+
+
 class Day(Kind, frozen=True, kw_only=True, tag="day"):
     """A finite day from empty: customers come within these times; then all is worked off.
 
-    The run ends when nobody is left, at the latest `finish_ms` after closing.
+    The run ends when nobody is left, at the latest `finish_ms` after closing. Branches are open
+    within these times as the policy says of this `weekday`.
     """
 
     opens_min: Minute = 0
     closes_min: Minute = 1440
     finish_ms: Duration = 4 * 3600 * 1000
+    weekday: Weekday = Weekday.MONDAY
 
 
 class Steady(Kind, frozen=True, kw_only=True, tag="steady"):
@@ -203,5 +229,6 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     policy: str = ""
     horizon: Day | Steady = Day()
     target: Target = Target()
+    desks: tuple[Desks, ...] = ()
     outages: tuple[Outage, ...] = ()
     queue_most: Annotated[int, Meta(ge=1, le=1_000_000)] = 20_000

@@ -5,20 +5,21 @@ The policy is sound by itself (`usher.router.policy`), the scenario is within it
 files or lines.
 """
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 
 from msgspec.structs import replace
 
-from usher.queue.rules import ChannelRules, Policy, QueueRules
+from usher.queue.branches import Branches
+from usher.queue.rules import ChannelRules, Policy, QueueRules, Roster
 from usher.queue.values import AgentId, ChannelName, QueueName
-from usher.router.findings import Finding, Place, Reason, Severity
+from usher.router.findings import Finding, Place, Reason
 from usher.router.policy import check_roster, known_channels
 from usher.simulation.scenario import ContactType, Day, Group, Listed, Scenario, Steady
+from usher.simulation.scenario_findings import NAMED_MOST, listed, unknown, warning
+from usher.simulation.scenario_visits import Premises, check_not_visitors
 from usher.simulation.staff import Worker, roster_of
 
-_NAMED_MOST = 10
 _MS_PER_S = 1000
 _MS_PER_MIN = 60_000
 
@@ -35,22 +36,32 @@ class RoutingReason(StrEnum):
     RETRIAL_NEVER = "RETRIAL_NEVER"
 
 
-def check_routing(scenario: Scenario, policy: Policy) -> list[Finding]:
-    """Returns all findings about how a scenario fits a policy; empty = it fits."""
-    routing = _Routing(scenario, policy)
-    findings: list[Finding] = []
+def check_routing(
+    scenario: Scenario, policy: Policy, branches: Branches | None = None
+) -> list[Finding]:
+    """Returns all findings about how a scenario fits a policy and its branches; empty = it fits.
+
+    Those about services and branches by themselves are at their places in the policy file.
+    """
+    roster = _one_of_each_group(scenario)
+    premises = Premises(scenario, policy, branches)
+    routing = _Routing(scenario, policy, premises)
+    findings = premises.check(roster)
     for name, rules in scenario.types.items():
         findings += routing.check_type(("types", name), rules)
     for name, group in scenario.groups.items():
-        findings += routing.check_answering(("groups", name, "answering"), group)
-    return findings + list(_check_profiles(scenario, policy))
+        place: Place = ("groups", name)
+        findings += routing.check_answering((*place, "answering"), group)
+        findings += premises.check_group(place, group, routing.served_by(group))
+    return findings + list(_check_profiles(scenario, policy, roster))
 
 
 class _Routing:
     """What the policy makes of the scenario's types."""
 
-    def __init__(self, scenario: Scenario, policy: Policy) -> None:
+    def __init__(self, scenario: Scenario, policy: Policy, premises: Premises) -> None:
         self._scenario = scenario
+        self._premises = premises
         self._channels: dict[ChannelName, ChannelRules] = known_channels(policy)
         self._queues: dict[QueueName, QueueRules] = {
             queue.name: queue for queue in policy.queues if not queue.closed
@@ -59,22 +70,40 @@ class _Routing:
     def check_type(self, place: Place, rules: ContactType) -> Iterator[Finding]:
         """Yields the first thing that keeps contacts of a type from being served, or all else."""
         name, channel = rules.queue, rules.channel
-        queue = self._queues.get(name)
+        queue = self._queue_of(rules)
         if channel not in self._channels:
             where, expected = (*place, "channel"), "a channel of the policy"
             yield unknown(where, Reason.UNKNOWN_CHANNEL, channel, expected, self._channels)
         elif name and queue is None:
             where, expected = (*place, "queue"), "an open queue of the policy"
             yield unknown(where, RoutingReason.UNKNOWN_QUEUE, name, expected, self._queues)
-        elif queue is not None and queue.channels and channel not in queue.channels:
+        elif name and queue is not None and queue.channels and channel not in queue.channels:
             expected = f'a channel that queue "{name}" takes: {listed(queue.channels)}'
             message = f'found "{channel}", expected {expected}'
             yield Finding((*place, "channel"), RoutingReason.CHANNEL_NOT_TAKEN, message)
-        elif queue is not None or rules.branch:
-            yield from _check_service(place, self._lacking(rules, queue))
+        else:
+            if rules.branch and rules.service:
+                yield from self._premises.check_type(place, rules)
             if queue is not None:
+                yield from _check_service(place, self._lacking(rules, queue))
                 yield from self._check_wrap_up((*place, "wrap_up"), rules, queue)
                 yield from _check_retrial((*place, "retrial"), rules, queue)
+        yield from check_not_visitors(place, rules)
+
+    def served_by(self, group: Group) -> Iterator[str]:
+        """Yields the types that a group may serve; also those whose queue is not known."""
+        horizon = self._scenario.horizon
+        for name, rules in self._scenario.types.items():
+            queue = self._queue_of(rules)
+            if queue is None or not _lacks(group, rules, queue, horizon):
+                yield name
+
+    def _queue_of(self, rules: ContactType) -> QueueRules | None:
+        """Returns the queue that contacts wait in; of visitors that of their service."""
+        if not rules.branch:
+            return self._queues.get(rules.queue)
+        service = self._premises.service_of(rules)
+        return None if service is None else self._queues.get(service.queue)
 
     def check_answering(self, place: Place, group: Group) -> Iterator[Finding]:
         """Yields the queues whose offers to this group would mostly run out."""
@@ -100,7 +129,7 @@ class _Routing:
                 timeouts_ms[queue.name] = queue.offer_timeout_ms
         return timeouts_ms
 
-    def _lacking(self, rules: ContactType, queue: QueueRules | None) -> dict[str, dict[str, str]]:
+    def _lacking(self, rules: ContactType, queue: QueueRules) -> dict[str, dict[str, str]]:
         horizon = self._scenario.horizon
         return {
             name: _lacks(group, rules, queue, horizon)
@@ -138,19 +167,18 @@ def _check_service(place: Place, lacking: dict[str, dict[str, str]]) -> Iterator
             for need in in_all
         ]
     else:
-        first = [(name, *next(iter(lacks.items()))) for name, lacks in groups[:_NAMED_MOST]]
+        first = [(name, *next(iter(lacks.items()))) for name, lacks in groups[:NAMED_MOST]]
         said = [f'"{name}" lacks {need} (found {found})' for name, need, found in first]
     message = "no group can serve it: " + "; ".join(said)
     yield Finding(place, RoutingReason.NOBODY_SERVES, message)
 
 
 def _lacks(
-    group: Group, rules: ContactType, queue: QueueRules | None, horizon: Day | Steady
+    group: Group, rules: ContactType, queue: QueueRules, horizon: Day | Steady
 ) -> dict[str, str]:
     """Returns what a group would need to serve contacts of a type, and what it has instead.
 
-    As the pool decides (`usher.router.skills`). Without a queue they are visitors of a branch: what
-    the queue of their service asks for does not stand in the policy, and is not looked at.
+    As the pool decides (`usher.router.skills`).
     """
     channel = rules.channel
     capacity = group.capacity.channels.get(channel)
@@ -162,10 +190,9 @@ def _lacks(
         lacks[f'capacity for channel "{channel}"'] = listed(group.capacity.channels)
     if price > units:
         lacks[f'units for the price of channel "{channel}"'] = f"{units} for {price}"
-    if queue is None and group.desk_branch != rules.branch:
+    if rules.branch and group.desk_branch != rules.branch:
         lacks[f'desks at branch "{rules.branch}"'] = listed([group.desk_branch])
-    if queue is not None:
-        lacks |= _lacks_for(queue, group)
+    lacks |= _lacks_for(queue, group)
     if spoken and asked and not spoken & asked:
         lacks[f"a language of {listed(rules.languages)}"] = listed(group.languages)
     if not _is_ever_on_duty(group, horizon):
@@ -207,35 +234,19 @@ def _check_retrial(place: Place, rules: ContactType, queue: QueueRules) -> Itera
         yield warning(place, RoutingReason.RETRIAL_NEVER, message)
 
 
-def _check_profiles(scenario: Scenario, policy: Policy) -> Iterator[Finding]:
+def _check_profiles(scenario: Scenario, policy: Policy, roster: Roster) -> Iterator[Finding]:
     """Yields what the pool would refuse about the agents; those of a group are alike."""
     names = list(scenario.groups)
-    workers = [
-        Worker(index, AgentId(str(index)), group, None)
-        for index, group in enumerate(scenario.groups.values())
-    ]
-    for finding in check_roster(roster_of(scenario, workers), policy):
+    for finding in check_roster(roster, policy):
         if finding.place[:1] == ("agents",):  # others are of queues that may be left alone
             rest = finding.place[1:]
             place = (names[int(rest[0])], *rest[1:]) if rest else ()
             yield replace(finding, place=("groups", *place))
 
 
-def unknown(place: Place, reason: str, name: str, expected: str, known: Iterable[str]) -> Finding:
-    """Returns that a name is none of those that are known, with the nearest of them."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f'; did you mean "{close[0]}"?' if close else ""
-    return Finding(place, reason, f'found "{name}", expected {expected}: {listed(names)}{hint}')
-
-
-def warning(place: Place, reason: str, message: str) -> Finding:
-    """Returns a finding that does not refuse the scenario."""
-    return Finding(place, reason, message, Severity.WARNING)
-
-
-def listed(names: Iterable[str]) -> str:
-    """Returns the first of some names with commas between them; "none" if all are empty."""
-    given = [name for name in names if name]
-    more = [f"{len(given) - _NAMED_MOST} more"] if len(given) > _NAMED_MOST else []
-    return ", ".join(given[:_NAMED_MOST] + more) or "none"
+def _one_of_each_group(scenario: Scenario) -> Roster:
+    workers = [
+        Worker(index, AgentId(str(index)), group, None)
+        for index, group in enumerate(scenario.groups.values())
+    ]
+    return roster_of(scenario, workers)

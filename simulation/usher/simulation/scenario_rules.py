@@ -11,7 +11,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from usher.queue.branches import MINUTES_OF_DAY
+from usher.queue.branches import MINUTES_OF_DAY, Branches
 from usher.queue.rules import Policy
 from usher.queue.values import Channel
 from usher.router.branch_policy import minute_text
@@ -29,14 +29,15 @@ from usher.simulation.scenario import (
     Scenario,
     Steady,
 )
-from usher.simulation.scenario_routing import check_routing, unknown, warning
+from usher.simulation.scenario_findings import unknown, warning
+from usher.simulation.scenario_hours import ROUNDING, arrivals_within, ends_min
+from usher.simulation.scenario_routing import check_routing
+from usher.simulation.staff import heads
 
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,48}\Z"
 """Of types and groups: ids of contacts and agents are made of them, and names of streams."""
 
-_SHARES_OFF = 1e-9
 _FACTOR_OFF = 1e-3  # fitted factors come rounded
-_S_PER_MIN = 60
 
 
 class ScenarioReason(StrEnum):
@@ -66,10 +67,13 @@ class ScenarioReason(StrEnum):
     OVERLAP = "OVERLAP"
 
 
-def check_scenario(scenario: Scenario, policy: Policy | None) -> list[Finding]:
+def check_scenario(
+    scenario: Scenario, policy: Policy | None, branches: Branches | None = None
+) -> list[Finding]:
     """Returns all findings about a scenario; empty = sound.
 
-    Without a policy only what needs none is checked.
+    `branches`: services and branches of the policy file. Without a policy only what needs none is
+    checked.
     """
     if (finding := out_of_bounds(scenario)) is not None:
         return [finding]
@@ -91,7 +95,9 @@ def check_scenario(scenario: Scenario, policy: Policy | None) -> list[Finding]:
         findings += _check_shifts((*place, "shifts"), group)
     findings += _check_horizon(scenario)
     findings += _check_outages(scenario)
-    return findings + (check_routing(scenario, policy) if policy is not None else [])
+    if policy is not None:
+        findings += check_routing(scenario, policy, branches)
+    return findings
 
 
 def _check_sizes(scenario: Scenario) -> Iterator[Finding]:
@@ -101,10 +107,7 @@ def _check_sizes(scenario: Scenario) -> Iterator[Finding]:
     if not scenario.groups:
         message = "found no group of agents, expected at least one: nobody would be served"
         yield Finding(("groups",), ScenarioReason.NO_GROUP, message)
-    agents = sum(
-        group.agents + sum(shift.agents for shift in group.shifts)
-        for group in scenario.groups.values()
-    )
+    agents = sum(map(heads, scenario.groups.values()))
     yield from too_many(("groups",), agents, AGENTS_MOST, "agents of all groups and shifts")
 
 
@@ -124,7 +127,7 @@ def _check_type(place: Place, rules: ContactType) -> Iterator[Finding]:
         message = f'found "{rules.channel}", expected "{Channel.WALK_IN}": they take a ticket'
         yield Finding((*place, "channel"), ScenarioReason.NO_VISITORS, message)
     total = sum(rules.batch)
-    if rules.batch and abs(total - 1) > _SHARES_OFF:
+    if rules.batch and abs(total - 1) > ROUNDING:
         message = f"found shares that add up to {total:.12g}, expected 1"
         yield Finding((*place, "batch"), ScenarioReason.SHARES_OFF, message)
     came = rules.arrivals
@@ -152,11 +155,11 @@ def _check_arrivals(place: Place, arrivals: Arrivals, horizon: Day | Steady) -> 
 
 
 def _check_curve(place: Place, curve: Curve) -> Iterator[Finding]:
-    ends_min = _ends_min(curve)
-    if ends_min > MINUTES_OF_DAY:
+    until_min = ends_min(curve)
+    if until_min > MINUTES_OF_DAY:
         counts = f"{len(curve.counts)} counts for {curve.every_min} min each"
         found = (
-            f'{counts} from "{minute_text(curve.starts_min)}" on, until "{minute_text(ends_min)}"'
+            f'{counts} from "{minute_text(curve.starts_min)}" on, until "{minute_text(until_min)}"'
         )
         message = f'found {found}, expected an end at "24:00" or before'
         yield Finding((*place, "counts"), ScenarioReason.BEYOND_MIDNIGHT, message)
@@ -167,10 +170,6 @@ def _check_curve(place: Place, curve: Curve) -> Iterator[Finding]:
                 f"found a mean of {factor.mean:g}, expected 1: the counts are multiplied by it"
             )
             yield warning((*place, key), ScenarioReason.FACTOR_OFF, message)
-
-
-def _ends_min(curve: Curve) -> int:
-    return curve.starts_min + curve.every_min * len(curve.counts)
 
 
 def _check_listed(place: Place, arrivals: Listed) -> Iterator[Finding]:
@@ -187,29 +186,12 @@ def _check_listed(place: Place, arrivals: Listed) -> Iterator[Finding]:
 
 def _check_hours(place: Place, arrivals: Arrivals, day: Day) -> Iterator[Finding]:
     """Yields that some of the arrivals are at times when the day is not open."""
-    match arrivals:
-        case Curve() if _ends_min(arrivals) <= MINUTES_OF_DAY:
-            key, total = "counts", sum(arrivals.counts)
-            inside = sum(_counts_within(arrivals, day))
-        case Listed():
-            key, total = "at_s", len(arrivals.at_s)
-            opens_s, closes_s = day.opens_min * _S_PER_MIN, day.closes_min * _S_PER_MIN
-            inside = sum(opens_s <= at_s < closes_s for at_s in arrivals.at_s)
-        case _:
-            return
-    if day.opens_min < day.closes_min and total - inside > _SHARES_OFF * total:
+    told = arrivals_within(arrivals, [(day.opens_min, day.closes_min)])
+    if told is not None and day.opens_min < day.closes_min and told.outside:
         hours = f'"{minute_text(day.opens_min)}" to "{minute_text(day.closes_min)}"'
-        found = f"found {total - inside:g} of {total:g} arrivals"
+        found = f"found {told.outside:g} of {told.total:g} arrivals"
         message = f"{found} outside the opening hours, {hours}: they do not come"
-        yield warning((*place, key), ScenarioReason.OUTSIDE_HOURS, message)
-
-
-def _counts_within(curve: Curve, day: Day) -> Iterator[float]:
-    for index, expected in enumerate(curve.counts):
-        begins_min = curve.starts_min + index * curve.every_min
-        ends_min = begins_min + curve.every_min
-        within_min = min(ends_min, day.closes_min) - max(begins_min, day.opens_min)
-        yield expected * max(0, within_min) / curve.every_min
+        yield warning((*place, told.key), ScenarioReason.OUTSIDE_HOURS, message)
 
 
 def _check_redial(place: Place, name: str, scenario: Scenario) -> Iterator[Finding]:

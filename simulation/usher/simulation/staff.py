@@ -106,7 +106,7 @@ def roster_of(scenario: Scenario, workers: list[Worker]) -> Roster:
 def turns(scenario: Scenario, workers: list[Worker], streams: Streams) -> Iterator[Turn]:
     """Yields what the clock makes of the present workers; who is absent does nothing."""
     chances = {name: streams.chances(f"{name}/absence") for name in scenario.groups}
-    names = [name for name, group in scenario.groups.items() for _ in range(_heads(group))]
+    names = [name for name, group in scenario.groups.items() for _ in range(heads(group))]
     for name, worker in zip(names, workers, strict=True):
         if not chances[name].happens(worker.group.absence):
             yield from _of_worker(worker)
@@ -117,7 +117,8 @@ def turns(scenario: Scenario, workers: list[Worker], streams: Streams) -> Iterat
                 yield Turn(outage.until_min * MS_PER_MIN, worker, Does.HAVE_DESKTOP)
 
 
-def _heads(group: Group) -> int:
+def heads(group: Group) -> int:
+    """Returns how many agents a group has, of all its shifts."""
     return group.agents + sum(shift.agents for shift in group.shifts)
 
 

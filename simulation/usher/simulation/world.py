@@ -3,82 +3,85 @@
     a customer comes, loses patience, an agent answers, finishes, a shift ends ...   (agenda)
         -> command -> Pool.execute -> events -> Pool.apply -> what people do about it -> agenda
 
-No rule of routing stands here. The pool's time is the run's: ms since midnight of its day. The same
-scenario, policy, seed and replication give the same run.
+Who does what: customers `crowd`, agents `duty`, `answering`, `work`, clerks and visitors `visits`.
+No rule of routing stands here or there. The pool's time is the run's: ms since midnight of its day.
+The same scenario, policy, seed and replication give the same run.
 """
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
 
 import numpy as np
 import scipy
 
 from usher.queue import commands as c
-from usher.queue import events as e
-from usher.queue.errors import Refused
+from usher.queue.branches import Branches
 from usher.queue.measures import Outcome
 from usher.queue.rules import Policy
-from usher.queue.values import (
-    SYSTEM,
-    Actor,
-    ActorKind,
-    ChannelName,
-    ContactId,
-    ContactState,
-    LegId,
-    LegState,
-    QueueName,
-)
+from usher.queue.values import SYSTEM, ContactState
+from usher.simulation.answering import Answering
 from usher.simulation.arriving import MS_PER_MIN
 from usher.simulation.checks import BrokenRun, check_batch
-from usher.simulation.customers import Customer, Kind, enqueued
+from usher.simulation.crowd import Crowd, Unstable
+from usher.simulation.customers import Kind
 from usher.simulation.duty import Duty
 from usher.simulation.engine import Engine
-from usher.simulation.pace import SharedWork
+from usher.simulation.premises import (
+    DAY_MS,
+    calendar_around,
+    calendar_of,
+    desk_rows,
+    has_visitors,
+    with_desks,
+)
 from usher.simulation.recorder import Recorder
 from usher.simulation.rows import Batch
 from usher.simulation.scenario import Day, Scenario, Steady
-from usher.simulation.staff import Worker, hire, roster_of, turns
-from usher.simulation.streams import Durations, Streams
+from usher.simulation.seats import Seats
+from usher.simulation.staff import hire, roster_of, turns
+from usher.simulation.streams import Streams
+from usher.simulation.visits import Visits
+from usher.simulation.work import Work
 
-PLATFORM: Final = Actor(ActorKind.PLATFORM, "simulation")
-
-# Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
-_ACTIVE: Final = LegState.ACTIVE
-_COMPLETED: Final = Outcome.COMPLETED
-
-
-class Unstable(Exception):
-    """More contacts wait than the scenario allows: the run would grow without end."""
+__all__ = ["Unstable", "World"]
 
 
 class World:
     """One run of a scenario under a policy; `batches` is to be taken once.
 
-    `workers`: all agents, in the order of the indexes that rows name them by.
+    `branches`: services and branches of the policy file, where the scenario has visitors; raises
+    ValueError if it has some and there are none. `workers`: all agents, in the order of the indexes
+    that rows name them by.
     """
 
-    def __init__(self, scenario: Scenario, policy: Policy, streams: Streams) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        policy: Policy,
+        streams: Streams,
+        branches: Branches | None = None,
+    ) -> None:
         self._scenario = scenario
-        self._policy = policy
-        self._streams = streams
         self._engine = Engine()
         named = enumerate(scenario.types.items())
         self._kinds = [Kind(name, index, rules, streams) for index, (name, rules) in named]
         self.workers = hire(scenario, streams)
         self._recorder = Recorder(self._kinds, self.workers)
-        self._duty = Duty(self._engine, self.workers, self._recorder)
-        self._live: dict[ContactId, Customer] = {}
-        self._wrapping: dict[LegId, tuple[Customer, Worker, int]] = {}
-        self._accepted_at_once = _accepted_at_once(scenario, policy)
-        self._shared: dict[tuple[int, str], SharedWork] = {}
-        self._last_wait_ms: dict[QueueName, int] = {}
-        self._arrivals: dict[str, Iterator[int]] = {}
         day = scenario.horizon
         self._opens_ms = day.opens_min * MS_PER_MIN if isinstance(day, Day) else 0
         self._closes_ms = day.closes_min * MS_PER_MIN if isinstance(day, Day) else None
-        self._set_up()
+        self._crowd = Crowd(self._engine, self._recorder, self._closes_ms, scenario.queue_most)
+        duty = Duty(self._engine, self.workers, self._recorder)
+        self._work = Work(self._engine, self._recorder, duty, self._crowd)
+        Answering(self._engine, self._crowd, duty, self._work)
+        self._configure(policy)
+        if has_visitors(scenario):
+            seats = Seats(self._engine, self._open_branches(branches))
+            Visits(self._engine, self._crowd, duty, self._work, seats)
+        duty.begin(turns(scenario, self.workers, streams))
+        self._arrivals = {kind.name: kind.arrivals(self._opens_ms) for kind in self._kinds}
+        for kind in self._kinds:
+            self._await_next(kind)
 
     def batches(self) -> Iterator[Batch]:
         """Yields what the run leaves, as the horizon says; raises Unstable."""
@@ -92,7 +95,7 @@ class World:
     def _day(self, day: Day) -> Batch:
         engine, closes_ms = self._engine, day.closes_min * MS_PER_MIN
         last_ms = closes_ms + day.finish_ms
-        while self._live or self._wrapping or engine.now_ms < closes_ms:
+        while self._crowd.live or self._work.wrapping or engine.now_ms < closes_ms:
             next_ms = engine.next_ms()
             if next_ms is None:
                 break
@@ -100,7 +103,7 @@ class World:
                 engine.now_ms = last_ms
                 break
             engine.step()
-        for customer in self._live.values():
+        for customer in self._crowd.live.values():
             self._recorder.contact(customer, Outcome.OPEN, engine.now_ms)
         return self._checked(self._recorder.cut(engine.now_ms))
 
@@ -113,37 +116,43 @@ class World:
         while self._recorder.ended < size:
             if not self._engine.step():
                 raise Unstable("nothing is left to happen before the run is at its end")
-        return self._checked(self._recorder.cut(self._engine.now_ms, self._live.values()))
+        return self._checked(self._recorder.cut(self._engine.now_ms, self._crowd.live.values()))
 
     def _checked(self, batch: Batch) -> Batch:
         """Returns the batch if its accounts and the pool's agree; raises BrokenRun."""
         check_batch(batch)
         contacts = self._engine.pool.ledger.contacts.values()
         inside = sum(contact.state is not ContactState.ENDED for contact in contacts)
-        if inside != len(self._live):
-            raise BrokenRun(f"{len(self._live)} contacts are inside, {inside} in the pool")
+        if inside != len(self._crowd.live):
+            raise BrokenRun(f"{len(self._crowd.live)} contacts are inside, {inside} in the pool")
         return batch
 
-    def _set_up(self) -> None:
+    # what the pool is told before anybody comes
+
+    def _configure(self, policy: Policy) -> None:
         engine = self._engine
-        roster = roster_of(self._scenario, self.workers)
         engine.do(c.OpenPool(SYSTEM, "simulation", np.__version__, scipy.__version__))
-        engine.do(c.SetPolicy(SYSTEM, self._policy))
-        engine.do(c.SetRoster(SYSTEM, roster))
-        engine.on(e.OfferMade, self._offered)
-        engine.on(e.OfferAccepted, self._accepted)
-        engine.on(e.ContactConnected, self._connected)
-        engine.on(e.ContactRequeued, self._requeued)
-        engine.on(e.ContactCompleted, self._completed)
-        engine.on(e.ContactAbandoned, self._abandoned)
-        engine.on(e.ContactFailed, self._ended_otherwise)
-        engine.on(e.ContactNoShow, self._ended_otherwise)
-        engine.on(e.ContactExpired, self._ended_otherwise)
-        engine.on(e.WrapUpFinished, self._wrapped_up)
-        self._duty.begin(turns(self._scenario, self.workers, self._streams))
-        for kind in self._kinds:
-            self._arrivals[kind.name] = kind.arrivals(self._opens_ms)
-            self._await_next(kind)
+        engine.do(c.SetPolicy(SYSTEM, policy))
+        engine.do(c.SetRoster(SYSTEM, roster_of(self._scenario, self.workers)))
+
+    def _open_branches(self, branches: Branches | None) -> Branches:
+        """Returns the branches with their desks, which are open from now on by their hours."""
+        if branches is None:
+            raise ValueError("the scenario has visitors or desks, but there are no branches")
+        plan = with_desks(branches, desk_rows(self._scenario))
+        self._engine.do(c.SetBranches(SYSTEM, plan))
+        day = self._scenario.horizon
+        if isinstance(day, Day):
+            self._engine.do(c.SetCalendar(SYSTEM, calendar_of(plan, day)))
+        else:
+            self._go_on(plan)
+        return plan
+
+    def _go_on(self, plan: Branches) -> None:
+        """Another day of a long run begins."""
+        calendar = calendar_around(plan, self._engine.now_ms)
+        self._engine.do(c.SetCalendar(SYSTEM, calendar))
+        self._engine.later(DAY_MS, partial(self._go_on, plan))
 
     # customers come
 
@@ -154,195 +163,5 @@ class World:
 
     def _come(self, kind: Kind) -> None:
         for _ in range(kind.batch()):
-            self._try(kind, 1)
+            self._crowd.come(kind, 1)
         self._await_next(kind)
-
-    def _try(self, kind: Kind, attempt: int) -> None:
-        now_ms = self._engine.now_ms
-        if self._closes_ms is not None and now_ms >= self._closes_ms:
-            return
-        customer = kind.customer(attempt, now_ms)
-        if kind.balking is not None and self._balks(customer, kind.balking):
-            self._turned_away(customer)
-            return
-        try:
-            self._engine.do(c.EnqueueContact(PLATFORM, enqueued(customer)))
-        except Refused:
-            self._turned_away(customer)
-            return
-        self._live[customer.contact_id] = customer
-        kind.count(now_ms, 1, 1)
-        if kind.waiting > self._scenario.queue_most:
-            raise Unstable(f"more than {self._scenario.queue_most} contacts of {kind.name} wait")
-        self._be_patient(customer)
-
-    def _balks(self, customer: Customer, balking: Durations) -> bool:
-        """An announced wait is that of the last one answered in the queue, while others wait."""
-        kind, bearable_ms = customer.kind, balking.next_ms()
-        return kind.waiting > 0 and self._last_wait_ms.get(kind.rules.queue, 0) > bearable_ms
-
-    def _turned_away(self, customer: Customer) -> None:
-        self._recorder.contact(customer, Outcome.OTHER, self._engine.now_ms)
-        self._come_again(customer)
-
-    def _come_again(self, customer: Customer) -> None:
-        after_ms = customer.kind.retrial.after_ms(customer.attempt)
-        if after_ms is not None:
-            again = partial(self._try, customer.kind, customer.attempt + 1)
-            self._engine.later(after_ms, again)
-
-    def _be_patient(self, customer: Customer) -> None:
-        if customer.patience_ms >= 0:
-            customer.patience_until_ms = self._engine.now_ms + customer.patience_ms
-            self._engine.later(customer.patience_ms, partial(self._lose_patience, customer))
-
-    def _lose_patience(self, customer: Customer) -> None:
-        if customer.waiting and self._engine.now_ms >= customer.patience_until_ms:
-            self._engine.do(c.AbandonContact(PLATFORM, customer.contact_id))
-
-    # agents answer
-
-    def _offered(self, event: e.OfferMade) -> None:
-        customer = self._live[event.contact_id]
-        worker = self._duty.workers[event.agent_id]
-        customer.leg_id, customer.worker, customer.price = event.leg_id, worker, event.price
-        if customer.facts.channel not in self._accepted_at_once:
-            after_ms = worker.answering.next_ms() if worker.answering else 0
-            self._engine.later(after_ms, partial(self._answer, customer, event.leg_id))
-
-    def _answer(self, customer: Customer, leg_id: LegId) -> None:
-        worker = customer.worker
-        if customer.waiting and customer.leg_id == leg_id and worker is not None:
-            try:
-                self._engine.do(c.AcceptOffer(PLATFORM, worker.agent_id, leg_id))
-            except Refused:
-                return  # the offer is gone: it came too late
-
-    def _accepted(self, event: e.OfferAccepted) -> None:
-        customer = self._live[event.contact_id]
-        if event.state is _ACTIVE:
-            self._serve(customer)
-        else:
-            self._engine.later(0, partial(self._connect, customer))
-
-    def _connect(self, customer: Customer) -> None:
-        if customer.waiting:
-            self._engine.do(c.ConnectContact(PLATFORM, customer.contact_id))
-
-    def _connected(self, event: e.ContactConnected) -> None:
-        self._serve(self._live[event.contact_id])
-
-    def _requeued(self, event: e.ContactRequeued) -> None:
-        customer, now_ms = self._live[event.contact_id], self._engine.now_ms
-        self._leave_work(customer)
-        if not customer.waiting and customer.worker is not None:
-            self._recorder.leg(customer.worker, customer, now_ms, now_ms)
-            self._duty.done(customer.worker)
-            customer.kind.count(now_ms, 1, 0)
-        customer.waiting, customer.worker, customer.leg_id = True, None, LegId("")
-        self._be_patient(customer)
-
-    # they work
-
-    def _serve(self, customer: Customer) -> None:
-        worker, now_ms, kind = customer.worker, self._engine.now_ms, customer.kind
-        if worker is None:
-            raise ValueError(f"{customer.contact_id} is served by nobody")
-        customer.waiting = False
-        kind.count(now_ms, -1, 0)
-        customer.talk_from_ms = now_ms
-        if customer.answered_ms < 0:
-            customer.answered_ms, customer.served_by = now_ms, worker.index
-            self._last_wait_ms[kind.rules.queue] = now_ms - customer.arrived_ms
-        self._recorder.served(worker, now_ms)
-        work_ms = customer.handling_ms / worker.group.speed.get(kind.name, 1.0)
-        shared = self._shared_work(worker, customer) if worker.group.slowdown else None
-        if shared is not None:
-            shared.begin(customer, work_ms, self._finish)
-        else:
-            leg_id = customer.leg_id
-            self._engine.later(round(work_ms), partial(self._finish_leg, customer, leg_id))
-
-    def _shared_work(self, worker: Worker, customer: Customer) -> SharedWork | None:
-        channel = customer.facts.channel
-        paces = worker.group.slowdown.get(channel)
-        if paces is None:
-            return None
-        key = (worker.index, channel)
-        if key not in self._shared:
-            self._shared[key] = SharedWork(self._engine, paces)
-        return self._shared[key]
-
-    def _leave_work(self, customer: Customer) -> None:
-        worker = customer.worker
-        if worker is not None and worker.group.slowdown and not customer.waiting:
-            shared = self._shared_work(worker, customer)
-            if shared is not None:
-                shared.end(customer)
-
-    def _finish_leg(self, customer: Customer, leg_id: LegId) -> None:
-        if customer.leg_id == leg_id and not customer.waiting and not customer.over:
-            self._finish(customer)
-
-    def _finish(self, customer: Customer) -> None:
-        kind, worker = customer.kind, customer.worker
-        resolved = None
-        if kind.rules.redial is not None and worker is not None:
-            resolved = kind.resolved.happens(worker.group.quality.get(kind.name, 1.0))
-        completed = c.CompleteContact(PLATFORM, customer.contact_id, "", resolved)
-        self._engine.do(completed)
-
-    def _completed(self, event: e.ContactCompleted) -> None:
-        customer = self._live[event.contact_id]
-        now_ms, worker = self._engine.now_ms, customer.worker
-        self._leave_work(customer)
-        self._over(customer, _COMPLETED)
-        if worker is not None and event.wrap_until_ms > now_ms:
-            self._wrapping[customer.leg_id] = (customer, worker, now_ms)
-            self._recorder.wrapping(now_ms, 1)
-            after_ms = customer.wrap_up_ms
-            self._engine.later(after_ms, partial(self._finish_wrap_up, customer.leg_id))
-        elif worker is not None:
-            self._recorder.leg(worker, customer, now_ms, now_ms)
-            self._duty.done(worker)
-        if event.resolved is False:
-            after = customer.kind.redial.after_ms(customer.attempt)
-            if after is not None:
-                again = partial(self._try, customer.kind, customer.attempt + 1)
-                self._engine.later(after, again)
-
-    def _finish_wrap_up(self, leg_id: LegId) -> None:
-        if leg_id in self._wrapping:
-            worker = self._wrapping[leg_id][1]
-            self._engine.do(c.FinishWrapUp(PLATFORM, worker.agent_id, leg_id))
-
-    def _wrapped_up(self, event: e.WrapUpFinished) -> None:
-        now_ms = self._engine.now_ms
-        customer, worker, talked_ms = self._wrapping.pop(event.leg_id)
-        self._recorder.wrapping(now_ms, -1)
-        self._recorder.leg(worker, customer, talked_ms, now_ms)
-        self._duty.done(worker)
-
-    # they go
-
-    def _abandoned(self, event: e.ContactAbandoned) -> None:
-        customer = self._live[event.contact_id]
-        self._over(customer, Outcome.ABANDONED)
-        self._come_again(customer)
-
-    def _ended_otherwise(self, event: e.ContactEnding) -> None:
-        self._over(self._live[event.contact_id], Outcome.OTHER)
-
-    def _over(self, customer: Customer, outcome: Outcome) -> None:
-        now_ms = self._engine.now_ms
-        del self._live[customer.contact_id]
-        customer.over = True
-        customer.kind.count(now_ms, -int(customer.waiting), -1)
-        customer.waiting = False
-        self._recorder.contact(customer, outcome, now_ms)
-
-
-def _accepted_at_once(scenario: Scenario, policy: Policy) -> frozenset[ChannelName]:
-    """Returns the channels on which an offer asks nobody."""
-    rules = {kind.channel: policy.channel_rules(kind.channel) for kind in scenario.types.values()}
-    return frozenset(name for name, each in rules.items() if each and each.automatic_accept)

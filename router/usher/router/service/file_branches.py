@@ -77,12 +77,16 @@ class BranchTables:
     def check(self, plan: Branches, policy: Policy, roster: Roster) -> list[Finding]:
         """Returns what is wrong with the values, each at its place as the files write it."""
         found = [*_unknown_zones(plan), *check_branches(plan, policy, roster)]
-        as_written = [
-            msgspec.structs.replace(finding, place=self._as_written(finding.place))
-            for finding in found
-        ]
+        return [*self.as_written(found), *self._days_again()]
+
+    def as_written(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Returns the findings at the places that the files write, each once."""
         # A range of weekdays is one place: what is wrong with it is said once.
-        return [*dict.fromkeys(as_written), *self._days_again()]
+        written = (
+            msgspec.structs.replace(finding, place=self._as_written(finding.place))
+            for finding in findings
+        )
+        return list(dict.fromkeys(written))
 
     def _days_again(self) -> Iterator[Finding]:
         branches = self._rows["branches"]

@@ -34,6 +34,7 @@ __all__ = [
     "Configuration",
     "FileFinding",
     "FileRefused",
+    "PolicyFile",
     "read_configuration",
     "read_policy",
     "read_roster",
@@ -56,7 +57,9 @@ _NEEDS_ALL = NEEDS_ALL | {
 """Findings that mean nothing while a table is left out because of its shape."""
 
 
-_IN_POLICY_FILE = {("queues",), ("channels",), ("services",), ("branches",)}
+IN_POLICY_FILE = {("queues",), ("channels",), ("services",), ("branches",)}
+"""Where the findings of a policy file begin: tables of that file alone."""
+
 _BRANCH_TABLES = ("services", "branches", "desks")
 
 
@@ -94,14 +97,31 @@ class Configuration(Struct, frozen=True):
     warnings: tuple[FileFinding, ...]
 
 
+class PolicyFile:
+    """A policy file whose roster is elsewhere. Raises `FileRefused` if the policy is not sound.
+
+    `branches`: its services and branches, without desks; None if there are none. Their values have
+    not been checked: that needs a roster and desks (`usher.router.branch_policy`).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = TomlFile(path)
+        policy, read, findings = _read_policy(self._file)
+        self.policy = _sound(policy, self._file.located(findings))
+        self._tables = BranchTables(read, {}, findings)
+        self.branches = self._tables.plan(self.policy, Roster(version=self.policy.version))
+
+    def located(self, findings: Iterable[Finding]) -> list[FileFinding]:
+        """Returns findings about policy, services and branches with their lines in this file."""
+        return self._file.located(self._tables.as_written(findings))
+
+
 def read_policy(path: Path) -> Policy:
     """Returns the policy of a file, without its branches: those need a roster to be judged.
 
     Raises `FileRefused`, also when the file cannot be read at all.
     """
-    file = TomlFile(path)
-    policy, _, findings = _read_policy(file)
-    return _sound(policy, file.located(findings))
+    return PolicyFile(path).policy
 
 
 def read_roster(path: Path, policy: Policy) -> Roster:
@@ -127,8 +147,8 @@ def read_configuration(policy_path: Path, roster_path: Path) -> Configuration:
         branches = tables.plan(policy, roster)
         if branches is not None:
             more += _unless_left_out(tables.check(branches, policy, roster), [*findings, *more])
-    of_agents = [finding for finding in more if finding.place[:1] not in _IN_POLICY_FILE]
-    others = [finding for finding in more if finding.place[:1] in _IN_POLICY_FILE]
+    of_agents = [finding for finding in more if finding.place[:1] not in IN_POLICY_FILE]
+    others = [finding for finding in more if finding.place[:1] in IN_POLICY_FILE]
     located = [*policy_file.located([*findings, *others]), *roster_file.located(of_agents)]
     return Configuration(_sound(policy, located), _sound(roster, located), branches, tuple(located))
 

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct, inspect
 from msgspec.structs import replace
 
+from usher.queue.branches import Branches
 from usher.queue.rules import Capacity, Policy
 from usher.queue.values import CODE_PATTERN
 from usher.router.findings import Finding, Severity
@@ -31,10 +32,18 @@ from usher.router.service.file_shape import (
     text_key,
     with_types,
 )
-from usher.router.service.files import FileFinding, FileRefused, TomlFile, read_policy
+from usher.router.service.files import (
+    IN_POLICY_FILE,
+    FileFinding,
+    FileRefused,
+    PolicyFile,
+    TomlFile,
+)
 from usher.simulation.scenario import Group, Scenario
-from usher.simulation.scenario_routing import RoutingReason, unknown
+from usher.simulation.scenario_findings import unknown
+from usher.simulation.scenario_routing import RoutingReason
 from usher.simulation.scenario_rules import ScenarioReason, check_scenario
+from usher.simulation.scenario_visits import VisitReason
 
 _Table: TypeAlias = dict[str, object]
 _Tables: TypeAlias = dict[str, dict[str, object]]
@@ -48,6 +57,8 @@ _NEEDS_ALL = {
     ScenarioReason.UNKNOWN_SITE,
     ScenarioReason.REDIAL_NEVER,
     RoutingReason.NOBODY_SERVES,
+    VisitReason.DESK_NEVER,
+    VisitReason.SERVICE_WITHOUT_DESK,
 }
 """Findings that mean nothing while a table is left out because of its shape."""
 
@@ -56,11 +67,15 @@ TIME_PATTERN = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
 
 class ReadScenario(Struct, frozen=True):
-    """A sound scenario, the policy that it names, and what is doubtful about them."""
+    """A sound scenario, the policy that it names, and what is doubtful about them.
+
+    `branches`: services and branches of the policy file, without desks; None if it has none.
+    """
 
     scenario: Scenario
     policy: Policy
     warnings: tuple[FileFinding, ...]
+    branches: Branches | None = None
 
 
 def read_scenario(path: Path) -> ReadScenario:
@@ -76,11 +91,14 @@ def read_scenario(path: Path) -> ReadScenario:
     of_shape = [*reader.findings, *_unknown_capacities(file.values)]
     policy, of_policy = _read_policy(path.parent, read.get("policy"))
     scenario = _scenario(read, of_shape)
-    of_values = _of_values(scenario, policy, file.values, read)
-    located = [*of_policy, *file.located(_joined(of_shape, of_values))]
+    found = _joined(of_shape, _of_values(scenario, policy, file.values, read))
+    if policy is not None:
+        of_policy = policy.located(one for one in found if one.place[:1] in IN_POLICY_FILE)
+    of_scenario = file.located(one for one in found if one.place[:1] not in IN_POLICY_FILE)
+    located = [*of_policy, *of_scenario]
     if policy is None or any(one.severity is Severity.ERROR for one in located):
         raise FileRefused(located)
-    return ReadScenario(scenario, policy, tuple(located))
+    return ReadScenario(scenario, policy.policy, tuple(located), policy.branches)
 
 
 def scenario_shape() -> inspect.StructType:
@@ -99,13 +117,13 @@ def scenario_shape() -> inspect.StructType:
     return replace(shape, fields=(*fields, capacities))
 
 
-def _read_policy(folder: Path, name: object) -> tuple[Policy | None, tuple[FileFinding, ...]]:
+def _read_policy(folder: Path, name: object) -> tuple[PolicyFile | None, list[FileFinding]]:
     if not isinstance(name, str):
-        return None, ()
+        return None, []
     try:
-        return read_policy(folder / name), ()
+        return PolicyFile(folder / name), []
     except FileRefused as refused:
-        return None, refused.findings
+        return None, list(refused.findings)
 
 
 def _scenario(read: _Table, of_shape: list[Finding]) -> Scenario:
@@ -142,16 +160,17 @@ def _unknown_capacities(values: _Table) -> Iterator[Finding]:
 
 
 def _of_values(
-    scenario: Scenario, policy: Policy | None, values: _Table, read: _Table
+    scenario: Scenario, file: PolicyFile | None, values: _Table, read: _Table
 ) -> Iterator[Finding]:
     """Yields what is wrong across values; with a named capacity at its own table, once."""
+    policy, branches = (None, None) if file is None else (file.policy, file.branches)
     if policy is not None:
         for capacity_name, plain in _tables(read, "capacities").items():
             capacity = msgspec.convert(plain, Capacity)
             place = ("capacities", capacity_name)
             yield from check_capacity(place, capacity, known_channels(policy))
     groups = _tables(values, "groups")
-    for finding in check_scenario(scenario, policy):
+    for finding in check_scenario(scenario, policy, branches):
         table, name, key = (*finding.place, "", "", "")[:3]
         in_capacity = table == "groups" and key == "capacity"
         if not (in_capacity and isinstance(groups[str(name)]["capacity"], str)):

@@ -3,12 +3,15 @@
 Rows of text come out, for any kind of table. It must not know results or markup.
 """
 
+from collections import Counter
+from collections.abc import Iterator
 from math import sqrt
 
 from usher.queue.values import ChannelName
 from usher.router.branch_policy import minute_text
 from usher.simulation.distributions import AnyDistribution, Deterministic
 from usher.simulation.experiment import Case
+from usher.simulation.premises import desk_rows, openings_min
 from usher.simulation.report.wording import LEVELS, NOTHING, level_text
 from usher.simulation.scenario import (
     Again,
@@ -38,12 +41,13 @@ GROUP_HEADERS: Row = (
 def case_rows(case: Case) -> tuple[Row, ...]:
     """Returns what holds for the whole of a case: (what, text) each."""
     scenario, target = case.scenario, case.scenario.target
-    rows = [
+    rows: list[Row] = [
         ("Scenario", f"{scenario.name}: {scenario.title}" if scenario.title else scenario.name),
         ("Policy", case.policy.version),
         ("Time", horizon_text(scenario.horizon)),
         ("Target", f"{level_text(target)} = {LEVELS[target.level]}"),
     ]
+    rows += _branch_rows(case)
     rows += [
         ("Outage", f"site {one.site}, {_span_text(one.from_min, one.until_min)}")
         for one in scenario.outages
@@ -61,6 +65,22 @@ def group_rows(scenario: Scenario) -> tuple[Row, ...]:
     return tuple(
         row for name, group in scenario.groups.items() for row in _rows_of_group(name, group)
     )
+
+
+def _branch_rows(case: Case) -> Iterator[Row]:
+    """Yields the branches that have desks: when they are open, and how many desks."""
+    day, desks = case.scenario.horizon, Counter[str]()
+    for row in desk_rows(case.scenario):
+        desks[row.branch] += row.count
+    for branch in case.branches.branches if case.branches is not None else ():
+        if branch.name not in desks:
+            continue
+        hours = "always open"
+        if isinstance(day, Day):
+            spans = ", ".join(_span_text(*span) for span in openings_min(branch, day))
+            hours = f"open {spans} ({day.weekday.value})"
+        count = desks[branch.name]
+        yield "Branch", f"{branch.name}: {hours}, {count} desk{'s' if count > 1 else ''}"
 
 
 def horizon_text(horizon: Day | Steady) -> str:

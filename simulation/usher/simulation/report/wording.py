@@ -134,9 +134,7 @@ def _findings_of(result: Result) -> list[str]:
     found: list[str] = []
     if len(samples) == 1:
         found.append("one replication tells nothing about chance, so there are no intervals.")
-    open_mean = sum(
-        one.all.contacts - one.all.offered - one.all.turned_away for one in samples
-    ) / len(samples)
+    open_mean = sum(one.all.still_waiting for one in samples) / len(samples)
     if is_day(result) and open_mean > 0:
         found.append(
             f"on average {value_text(open_mean, Unit.COUNT)} of a day's contacts still waited when "

@@ -49,13 +49,10 @@ def cases_of(paths: Sequence[Path], console: Console) -> list[Case]:
         read = read_scenario(path)
         for warning in read.warnings:
             console.print(str(warning), markup=False, highlight=False, soft_wrap=True)
-        visits = [name for name, rules in read.scenario.types.items() if rules.branch]
-        if visits:
-            raise StudyRefused(f"{path}: types.{visits[0]}.branch: visitors cannot be simulated")
         name, number = read.scenario.name, 2
         while any(case.name == name for case in cases):
             name, number = f"{read.scenario.name} {number}", number + 1
-        cases.append(Case(name, read.scenario, read.policy))
+        cases.append(Case(name, read.scenario, read.policy, read.branches))
     return cases
 
 
