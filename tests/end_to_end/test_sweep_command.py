@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import polars
-import pytest
 from tests.end_to_end.test_study_commands import HELP_DESK, usher
 
 AGENTS = "groups.first.shifts[0].agents"
@@ -18,7 +17,7 @@ def test_a_sweep_is_told_and_written(tmp_path: Path) -> None:
     vary = ("--vary", f"{AGENTS}=3..5", "--figures", "service_level,cost")
     ended = usher("sweep", HELP_DESK, *vary, *QUICK, *options)
     assert 0 == ended.returncode, ended.stdout + ended.stderr
-    assert "figures by agents" in ended.stdout
+    assert f"figures by {AGENTS}" in ended.stdout
     assert "what it has more than in the first row, as it stands" in ended.stdout
 
     cases = json.loads(files["json"].read_text(encoding="utf-8"))["cases"]
@@ -49,11 +48,3 @@ def test_what_is_wrong_with_a_sweep_is_told_before_anything_is_run() -> None:
     assert "Traceback" not in ended.stdout + ended.stderr
     ended = usher("sweep", HELP_DESK, "--vary", f"{AGENTS}=3", "--figures", "speed", *QUICK)
     assert (2, True) == (ended.returncode, 'found figure "speed"' in ended.stdout)
-
-
-@pytest.mark.parametrize("name", ["--csv", "--parquet", "--html", "--json"])
-def test_a_file_that_cannot_be_written_is_told_before_anything_is_run(
-    tmp_path: Path, name: str
-) -> None:
-    ended = usher("simulate", HELP_DESK, name, tmp_path / "none" / "told", *QUICK)
-    assert (2, True) == (ended.returncode, "there is no folder" in ended.stdout), ended.stdout

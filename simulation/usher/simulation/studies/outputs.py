@@ -4,7 +4,7 @@ It must not know what a study asks.
 """
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
 from msgspec import Struct
@@ -36,11 +36,17 @@ def check_files(files: Files) -> None:
             raise StudyRefused(f"--{name} {path}: found a folder, expected the name of a file")
         if not path.parent.is_dir():
             raise StudyRefused(f"--{name} {path}: there is no folder {path.parent}")
-    missing = ImportError("it is not installed")
-    if files.html is not None and find_spec("matplotlib") is None:
-        raise StudyRefused(str(ReportsMissing(missing)))
-    if files.parquet is not None and find_spec("polars") is None:
-        raise StudyRefused(str(FramesMissing(missing)))
+    if files.html is not None:
+        _need("matplotlib", ReportsMissing)
+    if files.parquet is not None:
+        _need("polars", FramesMissing)
+
+
+def _need(module: str, missing: Callable[[ImportError], ReportsMissing | FramesMissing]) -> None:
+    try:
+        import_module(module)
+    except ImportError as error:
+        raise StudyRefused(str(missing(error))) from error
 
 
 def write(results: Sequence[Result], files: Files, page: Callable[[], str]) -> None:
