@@ -95,6 +95,7 @@ def test_a_policy_and_a_scenario_are_new_values_and_the_old_ones_stay() -> None:
         ("types.buy.tier.high", "types.buy.tier: found 0, expected something with high in it"),
         ("groups.front..absence", 'found "groups.front..absence", expected a place such as'),
         ("", 'found "", expected a place such as'),
+        ("capacities.desk.units", "expected a capacity in its group, groups.NAME.capacity"),
     ],
 )
 def test_a_place_that_is_not_there_is_told_with_what_is_near(place: str, said: str) -> None:
@@ -240,6 +241,12 @@ def test_a_place_and_a_value_come_once() -> None:
 def test_a_sweep_of_too_many_cases_is_refused() -> None:
     told = refusal(f"{AGENTS}=1..20", "types.buy.tier=0..10")
     assert [f"found 220 cases (20 x 11), expected at most {CASES_MOST}"] == told
+
+
+def test_names_that_change_no_run_are_refused() -> None:
+    told = refusal("policy=other.toml", "title=One,Two")
+    assert ["policy", "title"] == [line.partition(":")[0] for line in told]
+    assert all("which changes no run" in line for line in told)
 
 
 def test_nothing_to_vary_is_refused() -> None:

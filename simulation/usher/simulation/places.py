@@ -29,6 +29,9 @@ POLICY: Final = "policy"
 STEP: Final = r'\.(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*")|\[[0-9]{1,6}\]'
 """One step of a place as text, which a dot is put in front of."""
 
+_EXPECTED: Final = {"capacities": "a capacity in its group, groups.NAME.capacity, or one of"}
+"""What to say of keys that files have, but no scenario."""
+
 _PLACE_FORM: Final = "a place such as groups.agents.shifts[0].agents"
 
 
@@ -105,7 +108,7 @@ def _key(holder: object, step: str | int, here: Place) -> tuple[str | int, str |
             fields = {text_key(name): name for name in holder.__struct_fields__}
             name = {**fields, **{name: name for name in fields.values()}}.get(str(step))
             if name is None or isinstance(step, int):
-                raise _unknown(here, step, "one of", fields)
+                raise _unknown(here, step, _EXPECTED.get(str(step), "one of"), fields)
             return name, name
         case dict():
             if step not in holder:

@@ -42,6 +42,7 @@ FACTOR: Final = " (factor)"
 
 _FACTORS: Final = "x"
 _FORM: Final = "PLACE=VALUES, with values such as 8..12, 0.5..1..0.1, 10,12,16 or x0.9..1.1..0.1"
+_WITHOUT_EFFECT: Final = {("name",), ("title",), (POLICY,)}
 _OFF: Final = 9
 """Digits after the point that a product of a factor keeps."""
 
@@ -200,6 +201,9 @@ def _of_axes(axes: Sequence[Axis]) -> Iterator[Finding]:
     what = " x ".join(str(len(axis.values)) for axis in axes)
     yield from too_many((), count, CASES_MOST, f"cases ({what})")
     for axis in axes:
+        if axis.place in _WITHOUT_EFFECT:
+            message = "found a name, which changes no run; the policy is varied at places in it"
+            yield Finding(axis.place, Reason.OUT_OF_BOUNDS, message)
         if not axis.values:
             yield Finding(axis.place, ShapeReason.MISSING_KEY, "found no value, expected some")
 

@@ -7,12 +7,7 @@ import typer
 
 from usher.simulation.commands import options
 
-VARY = typer.Option(
-    "--vary",
-    help="PLACE=VALUES; may be repeated, then each value goes with each. A place is named as in "
-    "the files (groups.first.shifts[0].agents, policy.queues.calls.head_start), values are "
-    "8..12, 0.5..1..0.1, 10,12,16 or text (10s,30s); x0.9..1.1..0.1 multiplies what stands there.",
-)
+VARY = typer.Option("--vary", help="PLACE=VALUES; may be repeated, then each goes with each.")
 FIGURES = typer.Option(
     "--figures",
     help="Figures of the table and the curves, with commas: service_level, mean_wait, occupancy, "
@@ -42,7 +37,18 @@ def sweep(
     csv: Annotated[Path | None, options.CSV] = None,
     parquet: Annotated[Path | None, options.PARQUET] = None,
 ) -> None:
-    """Vary values of a scenario or its policy; tell what changes, with the same customers."""
+    """Vary values of a scenario or its policy; tell what changes, with the same customers.
+
+    A place is named as in the files, one of the policy behind "policy". Values
+    stand between commas: numbers, text, or ranges with both ends; behind an x
+    they multiply what stands there.
+
+    \b
+    --vary "groups.first.shifts[0].agents=3..6"
+    --vary "types.call.arrivals.counts=x0.9..1.2..0.1"
+    --vary "types.call.patience.average=120,240"
+    --vary "policy.queues.calls.head_start=0s,30s,1m"
+    """
     from usher.simulation.studies import outputs, running, sweeping
 
     runs = running.Runs(
