@@ -16,7 +16,7 @@ from usher.queue.measures import Outcome
 from usher.simulation import planner
 from usher.simulation.experiment import Case, Plan
 from usher.simulation.figures import ALL, difference_of, figure_named, interval_of
-from usher.simulation.places import ValuesRefused
+from usher.simulation.places import ValuesRefused, place_of, spot_of, with_value
 from usher.simulation.report.exports import (
     DAY_COLUMNS,
     FIGURE_COLUMNS,
@@ -146,6 +146,14 @@ def test_a_run_once_more_is_the_run_of_the_experiment() -> None:
     )
     never = contacts.filter(outcome="abandoned")
     assert never.height == never["answered_ms"].null_count() == never["agent"].null_count()
+
+
+def test_who_is_turned_away_has_not_waited() -> None:
+    spot = spot_of(CASE, place_of("policy.queues.buy.most_waiting"))
+    contacts = planner.run(with_value(CASE, spot, 0)).contacts()
+    away = contacts.filter(outcome="other")
+    assert away.height == away["wait_ms"].null_count() > 0
+    assert 0 == contacts.filter(outcome="completed")["wait_ms"].null_count()
 
 
 def test_the_day_of_the_agents_adds_up_to_the_figures() -> None:

@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 from tests.simulation.test_report_tables import POLICY, day
 
-from usher.queue.rules import Order
+from usher.queue.rules import ChannelRules, Order
+from usher.queue.values import Channel
 from usher.simulation.distributions import Exponential
 from usher.simulation.experiment import Case
 from usher.simulation.places import ValuesRefused, place_of, spot_of, with_value
@@ -260,3 +261,19 @@ def test_a_combination_that_makes_no_sound_scenario_is_refused_with_its_name() -
     assert told[0].startswith("groups.front.shifts[0]: with from=12:00: found")
     told = refusal("policy.queues.buy.requirements=[{skill='x',least=3,wanted=2}]")
     assert told[0].startswith("policy.queues.buy")
+
+
+def test_what_stands_beside_a_value_keeps_that_it_has_none() -> None:
+    never = changed("policy.channels.chat.lost_grace", "never")
+    for case, place, value in (
+        (never, "policy.channels.chat.wrap_up", "10s"),
+        (never, "policy.channels.chat", {"lost_grace": "never", "missed_offers_max": 5}),
+        (never, "policy.channels", {"chat": {"lost_grace": "never"}, "voice": {}}),
+    ):
+        told = with_value(case, spot_of(case, place_of(place)), value)
+        assert standing(told, "policy.channels.chat.lost_grace") is None
+    both = replace(POLICY, channels={**never.policy.channels, Channel.VOICE: ChannelRules()})
+    case = replace(CASE, policy=both)
+    told = with_value(case, spot_of(case, ("policy", "channels", "voice")), {"wrap_up": "10s"})
+    assert standing(told, "policy.channels.chat.lost_grace") is None
+    assert 10_000 == standing(told, "policy.channels.voice.wrap_up")
