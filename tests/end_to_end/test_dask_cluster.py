@@ -49,5 +49,5 @@ def test_an_interrupt_keeps_what_is_finished_and_the_cluster_serves_the_next_one
 
 def test_what_a_run_raises_comes_through(client: Any) -> None:
     crowded = replace(day(0), queue_most=1)
-    with pytest.raises(Unstable, match="more than 1 contacts"):
+    with pytest.raises(Unstable, match="crowded: more than 1 contacts"):
         experiment((Case("crowded", crowded, POLICY),), Plan(), client.get_executor())

@@ -22,7 +22,7 @@ from usher.simulation.samples import Sample, sample
 from usher.simulation.scenario import Day, Scenario
 from usher.simulation.statistics import enough
 from usher.simulation.streams import Streams
-from usher.simulation.world import World
+from usher.simulation.world import Unstable, World
 
 ROUND = 10
 """Replications between two looks at whether they are enough; also the least."""
@@ -95,11 +95,14 @@ _Run: TypeAlias = Future[tuple[Sample, ...]]
 
 
 def run(job: Job) -> tuple[Sample, ...]:
-    """Runs one replication; raises Unstable, BrokenRun, and what the pool finds in the policy."""
+    """Runs one replication; raises Unstable with the case, BrokenRun, and what the pool finds."""
     scenario = job.case.scenario
     world = World(scenario, job.case.policy, Streams(job.seed, job.number))
     bounds = bounds_ms(scenario, job.interval_min)
-    return tuple(sample(batch, scenario, world.workers, bounds) for batch in world.batches())
+    try:
+        return tuple(sample(batch, scenario, world.workers, bounds) for batch in world.batches())
+    except Unstable as error:
+        raise Unstable(f"{job.case.name}: {error}") from error
 
 
 def bounds_ms(scenario: Scenario, interval_min: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

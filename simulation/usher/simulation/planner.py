@@ -32,6 +32,8 @@ from usher.simulation.world import World
 if TYPE_CHECKING:
     from polars import DataFrame
 
+__all__ = ["Case", "Plan", "Run", "Study", "compare", "read", "run", "simulate", "sweep"]
+
 ScenarioLike: TypeAlias = Case | Path | str
 Vary: TypeAlias = Mapping[str, Sequence[object] | str]
 

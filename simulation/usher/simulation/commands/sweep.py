@@ -7,6 +7,17 @@ import typer
 
 from usher.simulation.commands import options
 
+PLACES = """A place is named as in the files, one of the policy behind "policy". Values
+stand between commas: numbers, text, or ranges with both ends; behind an x
+they multiply what stands there.
+
+\b
+--vary "groups.first.shifts[0].agents=3..6"
+--vary "types.call.arrivals.counts=x0.9..1.2..0.1"
+--vary "types.call.patience.average=120,240"
+--vary "policy.queues.calls.head_start=0s,30s,1m"
+"""
+
 VARY = typer.Option("--vary", help="PLACE=VALUES; may be repeated, then each goes with each.")
 FIGURES = typer.Option(
     "--figures",
@@ -17,7 +28,7 @@ FIGURES = typer.Option(
 
 def add_to(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command()(sweep)
+    app.command(help=f"{sweep.__doc__}\n\n{PLACES}")(sweep)
 
 
 def sweep(
@@ -37,18 +48,7 @@ def sweep(
     csv: Annotated[Path | None, options.CSV] = None,
     parquet: Annotated[Path | None, options.PARQUET] = None,
 ) -> None:
-    """Vary values of a scenario or its policy; tell what changes, with the same customers.
-
-    A place is named as in the files, one of the policy behind "policy". Values
-    stand between commas: numbers, text, or ranges with both ends; behind an x
-    they multiply what stands there.
-
-    \b
-    --vary "groups.first.shifts[0].agents=3..6"
-    --vary "types.call.arrivals.counts=x0.9..1.2..0.1"
-    --vary "types.call.patience.average=120,240"
-    --vary "policy.queues.calls.head_start=0s,30s,1m"
-    """
+    """Vary values of a scenario or its policy; tell what changes, with the same customers."""
     from usher.simulation.studies import outputs, running, sweeping
 
     runs = running.Runs(
