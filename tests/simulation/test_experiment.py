@@ -4,9 +4,12 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import ParamSpec, TypeVar
 
-from tests.simulation.test_report_tables import REPLICATIONS, results
+import pytest
+from msgspec.structs import replace
+from tests.simulation.test_report_tables import REPLICATIONS, day, results
 
-from usher.simulation.experiment import Plan, Result, experiment
+from usher.simulation.experiment import Job, Plan, Result, experiment, run
+from usher.simulation.world import Unstable
 
 CASES = tuple(result.case for result in results())
 PLAN = Plan(replications=REPLICATIONS)
@@ -78,3 +81,9 @@ def test_runs_that_somebody_else_cancels_stop_the_experiment() -> None:
     told = experiment(CASES, PLAN, executor, cancel)
     assert {True} == {result.stopped for result in told}
     assert 2 == kept(told)
+
+
+def test_an_unstable_run_tells_its_case() -> None:
+    crowded = replace(CASES[0], name="crowded", scenario=replace(day(0), queue_most=1))
+    with pytest.raises(Unstable, match="crowded: more than 1 contacts of"):
+        run(Job(crowded, 1, 0, 30))
