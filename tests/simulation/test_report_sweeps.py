@@ -83,7 +83,7 @@ def test_of_what_a_reader_must_know_the_first_sentences_are_shown() -> None:
     few = [replace(one, samples=one.samples[:1], numbers=(0,)) for one in swept()] * 3
     told = " ".join(shown(few).split())
     assert FINDINGS_MOST == told.count("tells nothing about chance")
-    assert "4 more such sentences stand in the page and the JSON" in told
+    assert "and 4 more like these, in the page and the JSON" in told
 
 
 def test_the_table_by_interval_fits_into_80_columns() -> None:

@@ -78,7 +78,7 @@ def show_sweep(results: Sequence[Result], figures: Sequence[Figure], console: Co
     for finding in found[:FINDINGS_MOST]:
         console.print(Text(finding, style="bold"))
     if len(found) > FINDINGS_MOST:
-        rest = f"{len(found) - FINDINGS_MOST} more such sentences stand in the page and the JSON"
+        rest = f"and {len(found) - FINDINGS_MOST} more like these, in the page and the JSON"
         console.print(Text(rest, style="bold"))
 
 
