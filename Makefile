@@ -49,7 +49,7 @@ proto: .venv/locked  ## make build/gen from proto/
 
 lock:  ## choose the newest allowed versions anew: requirements.lock
 	@test -x build/lock/bin/uv || { $(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv; }
-	build/lock/bin/uv pip compile pyproject.toml --group dev --extra fast --extra redis --extra reports --universal --upgrade \
+	build/lock/bin/uv pip compile pyproject.toml --group dev --extra fast --extra redis --extra reports --extra frames --universal --upgrade \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		--quiet --output-file requirements.lock
 

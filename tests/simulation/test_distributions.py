@@ -86,6 +86,9 @@ def test_it_is_read_as_it_is_written(one: AnyDistribution) -> None:
         '{"kind": "hyperexponential", "shares": [1], "averages": [1, 2]}',
         '{"kind": "empirical", "values": []}',
         '{"kind": "erlang", "average": 3, "phases": 0}',
+        '{"kind": "lognormal", "average": 1e-300, "deviation": 1e300}',
+        '{"kind": "lognormal", "average": 1, "deviation": 1e-9}',
+        '{"kind": "gamma", "average": 1e-200, "deviation": 1e200}',
         '{"kind": "cauchy", "average": 3}',
     ],
 )

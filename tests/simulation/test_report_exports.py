@@ -17,9 +17,10 @@ from usher.simulation.report.exports import (
     as_csv,
     as_json,
     day_as_csv,
-    frame_columns,
+    figure_columns,
 )
 from usher.simulation.report.summary import COURSES, day_parts
+from usher.simulation.report.tables import figure_rows
 
 TYPES = ("buy", "ask")
 
@@ -56,6 +57,36 @@ def test_a_line_of_csv_is_a_figure_of_a_type_of_a_case() -> None:
         assert (expected.mean, expected.low, expected.high) == bounds
         assert (figure.unit.value, "0.95") == (line["unit"], line["confidence"])
         assert str(REPLICATIONS) == line["samples"]
+
+
+def test_a_figure_has_the_title_of_the_terminal() -> None:
+    told = {line["title"] for line in lines(as_csv(results()))}
+    assert {row[0] for row in figure_rows(results()[0])} == told
+    assert "service level of_offered, within 20 s" in told
+    assert (
+        "service level of_offered, within 20 s"
+        == (read(as_json(results()))["figures"]["service_level"]["title"])
+    )
+    assert {course.title for course in COURSES} == {
+        line["title"] for line in lines(day_as_csv(results()))
+    }
+
+
+def test_a_line_of_another_case_tells_its_difference_from_the_first() -> None:
+    told = lines(as_csv(results()))
+    names = ("difference", "difference_low", "difference_high")
+    assert {""} == {line[name] for line in told for name in names if line["case"] == "today"}
+    line = next(
+        line
+        for line in told
+        if (line["case"], line["type"], line["figure"]) == ("one more", "ask", "abandoned")
+    )
+    samples = (results()[0].samples, results()[1].samples)
+    expected = difference_of(figure_named("abandoned"), *samples, type_name="ask")
+    assert expected is not None
+    assert (expected.mean, expected.low, expected.high) == tuple(
+        float(line[name]) for name in names
+    )
 
 
 def test_an_interval_of_the_day_is_a_line_for_each_figure() -> None:
@@ -157,13 +188,13 @@ def test_json_tells_what_went_wrong() -> None:
 
 
 def test_columns_of_a_frame_are_the_lines_of_csv() -> None:
-    columns = frame_columns(results())
+    columns = figure_columns(results()).values
     told = lines(as_csv(results()))
     assert list(FIGURE_COLUMNS) == list(columns)
     assert {len(told)} == {len(column) for column in columns.values()}
     assert [float(line["mean"]) for line in told] == columns["mean"]
     assert [line["figure"] for line in told] == columns["figure"]
-    assert {None} == set(frame_columns((alone(),))["low"])
+    assert {None} == set(figure_columns((alone(),)).values["low"])
 
 
 def test_no_results_are_refused() -> None:

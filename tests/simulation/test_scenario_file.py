@@ -592,6 +592,7 @@ def test_the_schema_is_plain_json_and_takes_what_the_reader_takes() -> None:
         ("agents = 4", 'agents = 4\nshifts = [{ agents = 1, from = "08:00" }]'),
         ("agents = 4", 'agents = 4\nshifts = [{ agents = 1, from = "8:00", until = "09:00" }]'),
         ("agents = 4", "agents = 4\nslowdown = { voice = [0] }"),
+        ("agents = 4", "agents = 4\nslowdown = { voice = [] }"),
         ("agents = 4", "agents = 4\nabsence = 1.01"),
         ('"phone"', "7"),
         ('capacity = "phone"', ""),
@@ -601,6 +602,7 @@ def test_the_schema_is_plain_json_and_takes_what_the_reader_takes() -> None:
         ('kind = "poisson", ', ""),
         ('kind = "poisson", per_hour = 60', 'kind = "curve", counts = []'),
         ("[types.call]", '[types."a call"]'),
+        ("[types.call]", '[types."a.call"]'),
         ("[types.call]", '[target]\nlevel = "of_all"\n[types.call]'),
     ],
 )

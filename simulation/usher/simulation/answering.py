@@ -19,7 +19,6 @@ from usher.simulation.duty import Duty
 from usher.simulation.engine import Engine
 from usher.simulation.work import Work
 
-
 # Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
 _ACTIVE: Final = LegState.ACTIVE
 

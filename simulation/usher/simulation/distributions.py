@@ -8,7 +8,7 @@ Parameters are means and standard deviations of the duration itself, not of its 
 what a report of a contact centre holds.
 """
 
-from math import inf, log, sqrt
+from math import inf, log, log1p, sqrt
 from typing import Annotated, Final
 
 import numpy as np
@@ -23,6 +23,8 @@ NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 _SHARES_OFF: Final = 1e-9
+RATIOS: Final = (1e-6, 1e100)
+"""Of deviation to average: less is a constant, and beyond this squares are no numbers any more."""
 
 
 class Distribution(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -151,9 +153,12 @@ class LogNormal(Distribution, frozen=True, tag="lognormal"):
     average: Positive
     deviation: Positive
 
+    def __post_init__(self) -> None:
+        _check_ratio(self.average, self.deviation)
+
     @property
     def _log_deviation(self) -> float:
-        return sqrt(log(1 + (self.deviation / self.average) ** 2))
+        return sqrt(log1p((self.deviation / self.average) ** 2))
 
     @property
     def _log_mean(self) -> float:
@@ -190,6 +195,9 @@ class Gamma(Distribution, frozen=True, tag="gamma"):
 
     average: Positive
     deviation: Positive
+
+    def __post_init__(self) -> None:
+        _check_ratio(self.average, self.deviation)
 
     @property
     def _shape(self) -> float:
@@ -346,6 +354,14 @@ class Empirical(Distribution, frozen=True, tag="empirical"):
     def draw(self, random: Generator, size: int) -> Floats:
         drawn: Floats = random.choice(np.array(self.values), size)
         return drawn
+
+
+def _check_ratio(average: float, deviation: float) -> None:
+    ratio = deviation / average
+    if not RATIOS[0] <= ratio <= RATIOS[1]:
+        raise ValueError(
+            f"deviation / average is {ratio:g}, expected {RATIOS[0]:g} to {RATIOS[1]:g}"
+        )
 
 
 AnyDistribution = (

@@ -8,7 +8,9 @@ each meets the same people. It must not know files or screens.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures import CancelledError, Executor, Future
+from queue import SimpleQueue
+from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -21,25 +23,28 @@ from usher.simulation.samples import Sample, sample
 from usher.simulation.scenario import Day, Scenario
 from usher.simulation.statistics import enough
 from usher.simulation.streams import Streams
-from usher.simulation.world import World
+from usher.simulation.world import Unstable, World
 
 ROUND = 10
 """Replications between two looks at whether they are enough; also the least."""
 REPLICATIONS_MOST = 100_000
 
 Progress = Callable[[int, int], None]
+Varied: TypeAlias = str | int | float | bool | None
 
 
 class Case(Struct, frozen=True):
     """What is run: a scenario under a policy, by a name for reports.
 
     `branches`: services and branches of the policy file, needed where the scenario has visitors.
+    `varied`, of the cases of a sweep: by place, the value that stands there.
     """
 
     name: str
     scenario: Scenario
     policy: Policy
     branches: Branches | None = None
+    varied: Mapping[str, Varied] = {}
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -89,13 +94,19 @@ class Result(Struct, frozen=True, kw_only=True):
     stopped: bool = False
 
 
+_Run: TypeAlias = Future[tuple[Sample, ...]]
+
+
 def run(job: Job) -> tuple[Sample, ...]:
-    """Runs one replication; raises Unstable, BrokenRun, and what the pool finds in the policy."""
+    """Runs one replication; raises Unstable with the case, BrokenRun, and what the pool finds."""
     scenario = job.case.scenario
     streams = Streams(job.seed, job.number)
     world = World(scenario, job.case.policy, streams, job.case.branches)
     bounds = bounds_ms(scenario, job.interval_min)
-    return tuple(sample(batch, scenario, world.workers, bounds) for batch in world.batches())
+    try:
+        return tuple(sample(batch, scenario, world.workers, bounds) for batch in world.batches())
+    except Unstable as error:
+        raise Unstable(f"{job.case.name}: {error}") from error
 
 
 def bounds_ms(scenario: Scenario, interval_min: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -165,19 +176,32 @@ class _Running:
             self.stopped = True
 
     def _run(self, numbers: range) -> None:
+        running: dict[_Run, tuple[int, int]] = {}
+        finished: SimpleQueue[_Run] = SimpleQueue()
+        try:
+            for place, number, job in self._jobs(numbers):
+                future = self._executor.submit(run, job)
+                running[future] = (place, number)
+                # Not `concurrent.futures.wait`, which looks at all that still run each time.
+                future.add_done_callback(finished.put)
+            self._planned += len(running)
+            while running:
+                future = finished.get()
+                place, number = running.pop(future)
+                self.found[place][number] = future.result()
+                self._done += 1
+                if self._progress is not None:
+                    self._progress(self._done, self._planned)
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _jobs(self, numbers: range) -> Iterator[tuple[int, int, Job]]:
+        """Yields the place of a case, a replication number and what is to be run."""
         seed, interval_min = self._plan.seed, self._plan.interval_min
-        jobs = {
-            self._executor.submit(run, Job(case, seed, number, interval_min)): (place, number)
-            for number in numbers
-            for place, case in enumerate(self._cases)
-        }
-        self._planned += len(jobs)
-        for future in _finished(jobs):
-            place, number = jobs[future]
-            self.found[place][number] = future.result()
-            self._done += 1
-            if self._progress is not None:
-                self._progress(self._done, self._planned)
+        for number in numbers:
+            for place, case in enumerate(self._cases):
+                yield place, number, Job(case, seed, number, interval_min)
 
 
 def _rounds(plan: Plan, *, once: bool) -> Iterator[range]:
@@ -187,19 +211,6 @@ def _rounds(plan: Plan, *, once: bool) -> Iterator[range]:
     most = plan.most if plan.half_widths else plan.replications
     for start in range(0, most, ROUND):
         yield range(start, min(start + ROUND, most))
-
-
-def _finished(
-    jobs: Mapping[Future[tuple[Sample, ...]], tuple[int, int]],
-) -> Iterator[Future[tuple[Sample, ...]]]:
-    waiting = set(jobs)
-    try:
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from done
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def _samples(found: Mapping[int, tuple[Sample, ...]]) -> tuple[Sample, ...]:

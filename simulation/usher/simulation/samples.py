@@ -5,6 +5,8 @@ by the definitions of `usher.queue.measures` and `usher.queue.occupancy`. It mus
 came about.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -82,7 +84,7 @@ class Sample(Struct, frozen=True, kw_only=True):
 
 
 def sample(
-    batch: Batch, scenario: Scenario, workers: list[Worker], bounds_ms: NDArray[np.int64] | None
+    batch: Batch, scenario: Scenario, workers: Sequence[Worker], bounds_ms: NDArray[np.int64] | None
 ) -> Sample:
     """Returns what a batch adds up to; by interval where bounds (ascending, ms) are given."""
     everything = np.ones(len(batch.contacts.type), dtype=np.bool_)
@@ -97,6 +99,11 @@ def sample(
         staff=_staff(batch, workers),
         intervals=() if bounds_ms is None else _intervals(batch, scenario, workers, bounds_ms),
     )
+
+
+def capacity_units(workers: Sequence[Worker]) -> NDArray[np.int64]:
+    """Returns the units of capacity of each agent."""
+    return np.array([worker.group.capacity.units for worker in workers], dtype=np.int64)
 
 
 def sums(rows: ContactRows, chosen: Mask, target: Target) -> Sums:
@@ -143,8 +150,8 @@ def _level(measured: Measures, name: ServiceLevel) -> tuple[float, float]:
     return (share or 0.0) * of, of
 
 
-def _staff(batch: Batch, workers: list[Worker]) -> Staffing:
-    units = np.array([worker.group.capacity.units for worker in workers], dtype=np.int64)
+def _staff(batch: Batch, workers: Sequence[Worker]) -> Staffing:
+    units = capacity_units(workers)
     window = {"from_ms": batch.from_ms, "until_ms": batch.until_ms}
     figures = occupancy(batch.presence, batch.legs.segments(), units, **window)
     segments, costs = batch.presence, np.array([w.group.cost_per_hour for w in workers])
@@ -165,7 +172,7 @@ def _staffing(figures: OccupancyFigures, cost: float) -> Staffing:
 
 
 def _intervals(
-    batch: Batch, scenario: Scenario, workers: list[Worker], bounds_ms: NDArray[np.int64]
+    batch: Batch, scenario: Scenario, workers: Sequence[Worker], bounds_ms: NDArray[np.int64]
 ) -> tuple[IntervalSums, ...]:
     rows, target = batch.contacts, scenario.target
     table = measure_by_interval(
@@ -174,7 +181,7 @@ def _intervals(
         threshold_ms=target.threshold_ms,
         short_abandon_ms=target.short_abandon_ms,
     )
-    units = np.array([worker.group.capacity.units for worker in workers], dtype=np.int64)
+    units = capacity_units(workers)
     staff = occupancy_by_interval(batch.presence, batch.legs.segments(), units, bounds_ms)
     waiting = _mean_waiting(rows, bounds_ms)
     return tuple(

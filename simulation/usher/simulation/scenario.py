@@ -17,12 +17,16 @@ from usher.queue.rules import Capacity, Duration
 from usher.queue.values import ChannelName, Code, Level, QueueName
 from usher.simulation.distributions import AnyDistribution, NotNegative, Positive, Share
 
-TypeName = Code
-GroupName = Code
+NAME_PATTERN = r"^[A-Za-z0-9_-]{1,48}\Z"
+"""Of types and groups: ids of contacts and agents are made of them, and names of streams."""
+
+TypeName = Annotated[str, Meta(pattern=NAME_PATTERN)]
+GroupName = TypeName
 
 AGENTS_MOST = 10_000
 Agents = Annotated[int, Meta(ge=0, le=AGENTS_MOST)]
 Days = Annotated[int, Meta(ge=1, le=366)]
+Paces = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 
 
 class Kind(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
@@ -152,7 +156,7 @@ class Group(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     desk_branch: str = ""
     speed: dict[TypeName, Positive] = field(default_factory=dict)
     quality: dict[TypeName, Share] = field(default_factory=dict)
-    slowdown: dict[ChannelName, tuple[Positive, ...]] = field(default_factory=dict)
+    slowdown: dict[ChannelName, Paces] = field(default_factory=dict)
     answering: AnyDistribution | None = None
     absence: Share = 0.0
     returns_after_ms: Duration = 60_000

@@ -15,7 +15,7 @@ from usher.queue.branches import MINUTES_OF_DAY, Branches
 from usher.queue.rules import Policy
 from usher.queue.values import Channel
 from usher.router.branch_policy import minute_text
-from usher.router.findings import Finding, Place, Reason, bad_name, out_of_bounds, too_many
+from usher.router.findings import Finding, Place, Reason, out_of_bounds, too_many
 from usher.simulation.figures import ALL
 from usher.simulation.scenario import (
     AGENTS_MOST,
@@ -33,9 +33,6 @@ from usher.simulation.scenario_findings import unknown, warning
 from usher.simulation.scenario_hours import ROUNDING, arrivals_within, ends_min
 from usher.simulation.scenario_routing import check_routing
 from usher.simulation.staff import heads
-
-NAME_PATTERN = r"^[A-Za-z0-9_-]{1,48}\Z"
-"""Of types and groups: ids of contacts and agents are made of them, and names of streams."""
 
 _FACTOR_OFF = 1e-3  # fitted factors come rounded
 
@@ -80,7 +77,6 @@ def check_scenario(
     findings = list(_check_sizes(scenario))
     for name, rules in scenario.types.items():
         place: Place = ("types", name)
-        findings += bad_name(place, name, NAME_PATTERN)
         if name == ALL:
             message = f'found the name "{ALL}", which stands for all types in reports'
             findings.append(Finding(place, ScenarioReason.NAME_TAKEN, message))
@@ -89,7 +85,6 @@ def check_scenario(
         findings += _check_redial((*place, "redial"), name, scenario)
     for name, group in scenario.groups.items():
         place = ("groups", name)
-        findings += bad_name(place, name, NAME_PATTERN)
         findings += _check_types_named(place, group, scenario)
         findings += _check_slowdown((*place, "slowdown"), group)
         findings += _check_shifts((*place, "shifts"), group)
@@ -215,16 +210,15 @@ def _check_types_named(place: Place, group: Group, scenario: Scenario) -> Iterat
 
 def _check_slowdown(place: Place, group: Group) -> Iterator[Finding]:
     channels, units = group.capacity.channels, group.capacity.units
-    for name, paces in group.slowdown.items():
+    for name in group.slowdown:
         if name not in channels:
             expected = "a channel of the group's capacity"
             yield unknown((*place, name), Reason.UNKNOWN_CHANNEL, name, expected, channels)
             continue
         price, most = channels[name].price, channels[name].most
         at_once = min(most, units // price) if price else most
-        if not paces or at_once < 2:
-            expected = "expected at least one pace and capacity for two at once"
-            message = f"found {len(paces)} paces and capacity for {at_once} at once, {expected}"
+        if at_once < 2:
+            message = f"found capacity for {at_once} at once, expected it for two at least"
             yield Finding((*place, name), ScenarioReason.SLOWDOWN_NEVER, message)
 
 

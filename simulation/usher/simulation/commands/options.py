@@ -20,7 +20,10 @@ EVERY = typer.Option("--every", min=1, max=1440, help="Length of the intervals t
 PROCESSES = typer.Option(min=1, help="Processes; default: one for each processor.")
 HTML = typer.Option("--html", help="Write a page with plots here.")
 JSON = typer.Option("--json", help="Write all figures here as JSON.")
-CSV = typer.Option("--csv", help="Write all figures here as CSV.")
+CSV = typer.Option(
+    "--csv", help="Write all figures here as CSV; by interval of the day beside it, NAME.day.csv."
+)
+PARQUET = typer.Option("--parquet", help="The same as Parquet: NAME.parquet, NAME.day.parquet.")
 
 
 def console() -> "Console":

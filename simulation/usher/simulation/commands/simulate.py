@@ -27,12 +27,12 @@ def simulate(
     html: Annotated[Path | None, options.HTML] = None,
     json: Annotated[Path | None, options.JSON] = None,
     csv: Annotated[Path | None, options.CSV] = None,
+    parquet: Annotated[Path | None, options.PARQUET] = None,
 ) -> None:
     """Run a scenario many times; tell waits, service level, abandonment, occupancy, cost."""
-    from usher.simulation.studies import comparison
+    from usher.simulation.studies import comparison, outputs, running
 
-    asked = comparison.Asked(
-        scenarios=(scenario,),
+    runs = running.Runs(
         replications=replications,
         until=tuple(until or ()),
         most=most,
@@ -40,10 +40,9 @@ def simulate(
         confidence=confidence,
         every_min=every,
         processes=processes,
-        html=html,
-        json=json,
-        csv=csv,
     )
+    files = outputs.Files(html=html, json=json, csv=csv, parquet=parquet)
+    asked = comparison.Asked(scenarios=(scenario,), runs=runs, files=files)
     raise typer.Exit(comparison.simulate(asked, options.console()))
 
 
@@ -63,12 +62,12 @@ def compare(
     html: Annotated[Path | None, options.HTML] = None,
     json: Annotated[Path | None, options.JSON] = None,
     csv: Annotated[Path | None, options.CSV] = None,
+    parquet: Annotated[Path | None, options.PARQUET] = None,
 ) -> None:
     """Run several scenarios with the same customers; tell the differences with intervals."""
-    from usher.simulation.studies import comparison
+    from usher.simulation.studies import comparison, outputs, running
 
-    asked = comparison.Asked(
-        scenarios=tuple(scenarios),
+    runs = running.Runs(
         replications=replications,
         until=tuple(until or ()),
         most=most,
@@ -76,8 +75,7 @@ def compare(
         confidence=confidence,
         every_min=every,
         processes=processes,
-        html=html,
-        json=json,
-        csv=csv,
     )
+    files = outputs.Files(html=html, json=json, csv=csv, parquet=parquet)
+    asked = comparison.Asked(scenarios=tuple(scenarios), runs=runs, files=files)
     raise typer.Exit(comparison.compare(asked, options.console()))

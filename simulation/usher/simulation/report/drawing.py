@@ -70,6 +70,7 @@ _DASHES: Final = ("-", "--", ":", "-.")
 _MARKERS: Final = ("o", "s", "^", "D")
 _TICK_STEPS_MIN: Final = (15, 30, 60, 120, 180, 240)
 _PANELS_A_ROW: Final = 3
+_CURVES_A_ROW: Final = 2
 _PLACES: Final[tuple[Place, ...]] = (
     *((8, 0, "left", "center"), (-8, 0, "right", "center")),
     *((0, 8, "center", "bottom"), (0, -8, "center", "top")),
@@ -118,6 +119,14 @@ class Point(Struct, frozen=True):
     label: str
     x: Range
     y: Range
+
+
+class Curve(Struct, frozen=True):
+    """A figure over numbers, which ascend: a range for each of them."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[Range, ...]
 
 
 def draw_lines(lines: Sequence[Line], axis: str, *, is_whole: bool = False) -> str:
@@ -180,6 +189,36 @@ def draw_points(points: Sequence[Point], x_axis: str, y_axis: str) -> str:
         return _svg(canvas)
 
 
+def draw_curves(
+    panels: Sequence[tuple[str, Sequence[Curve]]], x_axis: str, names: Sequence[str] = ()
+) -> str:
+    """Returns a panel for each (title, curves), the same curves in each; bars are their bounds.
+
+    `names`, if there are any, stand at 0, 1, 2 ... in place of numbers. There are 1 to `LINES_MOST`
+    curves.
+    """
+    columns = min(len(panels), _CURVES_A_ROW)
+    rows = ceil(len(panels) / columns)
+    with _canvas(0.4 + 2.6 * rows) as canvas:
+        canvas.figure.set_layout_engine("constrained")
+        grid = canvas.figure.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat[len(panels) :]:
+            axes.set_visible(False)
+        for axes, (title, curves) in zip(grid.flat, panels, strict=False):
+            axes.set_title(title)
+            axes.set_xlabel(_label(x_axis))
+            axes.margins(0.08)
+            handles = [
+                _add_curve(axes, curve, style, is_line=not names)
+                for style, curve in enumerate(curves)
+            ]
+            _set_values(axes, curves, names)
+        if len(curves) > 1:
+            names_of = [curve.label for curve in curves]
+            _name_lines(canvas.figure, handles, names_of, 2, loc="outside upper left")
+        return _svg(canvas)
+
+
 @contextmanager
 def _canvas(height_in: float) -> Iterator[FigureCanvasSVG]:
     """Yields an empty drawing; what is done to it is done in the fixed style."""
@@ -227,6 +266,31 @@ def _add_line(axes: Axes, line: Line, style: int) -> Artist:
     return drawn
 
 
+def _add_curve(axes: Axes, curve: Curve, style: int, *, is_line: bool) -> Artist:
+    drawn = axes.errorbar(
+        curve.x,
+        [each.mean for each in curve.y],
+        yerr=np.hstack([_bars(each) for each in curve.y]) if curve.y else None,
+        color=SERIES[style],
+        linestyle=_DASHES[style] if is_line else "none",
+        linewidth=1.8,
+        marker=_MARKERS[style],
+        markersize=4,
+        elinewidth=1.2,
+        capsize=3,
+    )
+    return drawn.lines[0]
+
+
+def _set_values(axes: Axes, curves: Sequence[Curve], names: Sequence[str]) -> None:
+    """Puts a tick at each value, as far as there is room."""
+    values = sorted({x for curve in curves for x in curve.x})
+    if names:
+        axes.set_xticks(range(len(names)), [_label(name) for name in names])
+    elif len(values) <= TICKS_MOST:
+        axes.set_xticks(values)
+
+
 def _to_end(column: Floats) -> Floats:
     """Returns a column for bounds: the last step goes on to its end."""
     return np.append(column, column[-1])
@@ -261,11 +325,16 @@ def _legend_columns(lines: Sequence[Line]) -> int:
 
 
 def _name_lines(
-    figure: Figure, handles: Sequence[Artist], labels: Sequence[str], columns: int
+    figure: Figure,
+    handles: Sequence[Artist],
+    labels: Sequence[str],
+    columns: int,
+    *,
+    loc: Literal["upper left", "outside upper left"] = "upper left",
 ) -> None:
     # A legend leaves out labels that begin with "_": so the names are put in afterwards.
     places = [str(place) for place in range(len(labels))]
-    legend = figure.legend(handles, places, loc="upper left", ncols=columns)
+    legend = figure.legend(handles, places, loc=loc, ncols=columns)
     for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set_text(_label(label))
 

@@ -1,19 +1,21 @@
 """Results as files for other programs: CSV, JSON, and columns for a data frame.
 
 Figures are in base units, not rounded: shares 0..1, seconds, hours, the scenario's money. What is
-not known is an empty field, null or None, never NaN. Text comes out; it must not know files.
+not known is an empty field, null or None, never NaN. Beside its name for programs each figure has
+the title that it has in the terminal. Text comes out; it must not know files.
 """
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from usher.router.branch_policy import minute_text
-from usher.simulation.experiment import Result
+from usher.simulation.experiment import Result, Varied
 from usher.simulation.figures import BY_NAME, FIGURES, Unit
 from usher.simulation.report.summary import (
     COURSES,
@@ -24,56 +26,103 @@ from usher.simulation.report.summary import (
     excludes_zero,
     figures_of,
     types_of,
+    varied_places,
 )
-from usher.simulation.report.wording import findings
+from usher.simulation.report.wording import figure_title, findings
 from usher.simulation.statistics import Interval
 
-Field = str | float | int | None
+Field: TypeAlias = str | float | int | None
+ColumnType: TypeAlias = type[str] | type[float] | type[int]
 
-FIGURE_COLUMNS = (
-    *("case", "type", "figure", "unit"),
-    *("mean", "low", "high", "confidence", "samples"),
-)
-DAY_COLUMNS = ("case", "from", "until", "figure", "unit", "mean", "p5", "p95")
+FIGURE_COLUMNS: Final[Mapping[str, ColumnType]] = {
+    **dict.fromkeys(("case", "type", "figure", "title", "unit"), str),
+    **dict.fromkeys(("mean", "low", "high"), float),
+    **dict.fromkeys(("difference", "difference_low", "difference_high"), float),
+    "confidence": float,
+    "samples": int,
+}
+"""Of a line for each case, type and figure; after `case` the places that a sweep has varied.
+
+Differences are from the first case, paired.
+"""
+
+DAY_COLUMNS: Final[Mapping[str, ColumnType]] = {
+    **dict.fromkeys(("case", "from", "until", "figure", "title", "unit"), str),
+    **dict.fromkeys(("mean", "p5", "p95"), float),
+}
+"""Of a line for each case, interval of the day and figure.
+
+`from` and `until` are times of day, HH:MM; p5 and p95 are the 5% and 95% quantiles of the
+replications.
+"""
+
+
+class Columns(Struct, frozen=True, eq=False):
+    """A table by columns, all as long: what each holds beside None, and its values."""
+
+    types: Mapping[str, ColumnType]
+    values: Mapping[str, Sequence[Field]]
 
 
 def as_csv(results: Sequence[Result]) -> str:
-    """Returns CSV under `FIGURE_COLUMNS`: a line for each case, type and figure."""
-    return _csv(FIGURE_COLUMNS, _figure_rows(results))
+    """Returns CSV under the names of `figure_columns`."""
+    return _csv(figure_columns(results))
 
 
 def day_as_csv(results: Sequence[Result]) -> str:
-    """Returns CSV under `DAY_COLUMNS`: a line for each case, interval of the day and figure.
+    """Returns CSV under `DAY_COLUMNS`; long runs have no lines."""
+    return _csv(day_columns(results))
 
-    `from` and `until` are times of day, HH:MM; p5 and p95 are the 5% and 95% quantiles of the
-    replications. Long runs have no lines.
-    """
+
+def figure_columns(results: Sequence[Result]) -> Columns:
+    """Returns `FIGURE_COLUMNS`, and after `case` a column for each place that was varied."""
+    varied = {
+        place: _type_of([result.case.varied.get(place) for result in results])
+        for place in varied_places(results)
+    }
+    types = {"case": str, **varied, **FIGURE_COLUMNS}
+    return columns_of(types, _figure_rows(results, varied))
+
+
+def day_columns(results: Sequence[Result]) -> Columns:
+    """Returns `DAY_COLUMNS`; long runs have no lines."""
     rows = (
-        (result.case.name, *_times(part), course.name, course.unit.value, *_spread(part, name))
+        (
+            *(result.case.name, *_times(part), course.name, course.title, course.unit.value),
+            *_spread(part, course.name),
+        )
         for result in results
         for part in day_parts(result)
-        for name, course in ((course.name, course) for course in COURSES)
+        for course in COURSES
     )
-    return _csv(DAY_COLUMNS, rows)
+    return columns_of(DAY_COLUMNS, rows)
 
 
-def frame_columns(results: Sequence[Result]) -> dict[str, list[Field]]:
-    """Returns tidy columns, `FIGURE_COLUMNS`, as long as the lines of `as_csv`."""
-    rows = list(_figure_rows(results))
-    return {name: [row[at] for row in rows] for at, name in enumerate(FIGURE_COLUMNS)}
+def columns_of(types: Mapping[str, ColumnType], rows: Iterable[Sequence[Field]]) -> Columns:
+    """Returns rows, each as long as there are types, as columns."""
+    values: dict[str, list[Field]] = {name: [] for name in types}
+    for row in rows:
+        for column, value in zip(values.values(), row, strict=True):
+            column.append(value)
+    return Columns(types, values)
 
 
 def as_json(results: Sequence[Result]) -> str:
     """Returns one JSON object with all that the tables hold; raises ValueError for no results.
 
     `figures` and `day_figures` tell titles and units by name. Of each case, `figures` and
-    `difference` (from the first case) are by type, then by figure.
+    `difference` (from the first case) are by type, then by figure; `varied` is by place.
     """
     check_results(results)
+    targets = [result.case.scenario.target for result in results]
+    same = targets[0] if all(target == targets[0] for target in targets) else None
     told = {
         "confidence": results[0].confidence,
         "findings": findings(results),
-        "figures": {figure.name: _Told(figure.title, figure.unit) for figure in FIGURES},
+        "figures": {
+            figure.name: _Told(figure_title(figure, same) if same else figure.title, figure.unit)
+            for figure in FIGURES
+        },
         "day_figures": {course.name: _Told(course.title, course.unit) for course in COURSES},
         "cases": [_case(results[0], result) for result in results],
     }
@@ -89,6 +138,7 @@ def _case(first: Result, result: Result) -> Mapping[str, object]:
     scenario = result.case.scenario
     return {
         "name": result.case.name,
+        "varied": result.case.varied,
         "scenario": scenario.name,
         "title": scenario.title,
         "policy": result.case.policy.version,
@@ -122,19 +172,40 @@ def _difference(interval: Interval | None) -> dict[str, object] | None:
 
 def _day_part(part: DayPart) -> Mapping[str, object]:
     start, end = _times(part)
-    columns = DAY_COLUMNS[-3:]
     return {"from": start, "until": end} | {
-        course.name: dict(zip(columns, _spread(part, course.name), strict=True))
+        course.name: dict(zip(("mean", "p5", "p95"), _spread(part, course.name), strict=True))
         for course in COURSES
     }
 
 
-def _figure_rows(results: Sequence[Result]) -> Iterator[tuple[Field, ...]]:
+def _figure_rows(
+    results: Sequence[Result], varied: Mapping[str, ColumnType]
+) -> Iterator[tuple[Field, ...]]:
     for result in results:
+        case, first = result.case, results[0]
+        places = [_field(case.varied.get(place), kind) for place, kind in varied.items()]
         for type_name in types_of(result):
+            differences = {} if result is first else differences_of(first, result, type_name)
             for name, interval in figures_of(result, type_name).items():
-                start = (result.case.name, type_name, name, BY_NAME[name].unit.value)
-                yield (*start, *_estimate(interval), result.confidence, len(result.samples))
+                figure = BY_NAME[name]
+                title = figure_title(figure, case.scenario.target)
+                yield (
+                    *(case.name, *places, type_name, name, title, figure.unit.value),
+                    *_estimate(interval),
+                    *_estimate(differences.get(name)),
+                    *(result.confidence, len(result.samples)),
+                )
+
+
+def _type_of(values: Sequence[Varied]) -> ColumnType:
+    kinds = {type(value) for value in values if value is not None}
+    return int if kinds == {int} else float if kinds and kinds <= {int, float} else str
+
+
+def _field(value: Varied, kind: ColumnType) -> Field:
+    if value is None or kind is not str:
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _estimate(interval: Interval | None) -> tuple[float | None, ...]:
@@ -150,9 +221,9 @@ def _spread(part: DayPart, name: str) -> tuple[float | None, ...]:
     return (None,) * 3 if spread is None else (spread.mean, spread.low, spread.high)
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Field]]) -> str:
+def _csv(columns: Columns) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(columns.types)
+    writer.writerows(zip(*columns.values.values(), strict=True))
     return text.getvalue()

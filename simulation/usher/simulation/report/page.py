@@ -5,7 +5,7 @@ comes from a name is escaped. Writing it somewhere is the caller's affair.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from usher.simulation.experiment import Result
 from usher.simulation.figures import Figure, figure_named
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 _IN_SHORT: Final = ("service_level", "abandoned", "mean_wait", "occupancy", "agent_hours", "cost")
 
+Section: TypeAlias = tuple[str, str, Markup]
+
 
 class ReportsMissing(Exception):
     """Plots cannot be drawn: matplotlib, an optional extra, cannot be imported."""
@@ -71,14 +73,21 @@ def page(results: Sequence[Result], title: str, notes: Sequence[str] = ()) -> st
     """
     check_results(results)
     day_plots, case_plots = _plots(results)
-    sections = [
+    sections: list[Section] = [
         ("short", "In short", _in_short(results)),
         ("asked", "What was asked", _asked(results)),
         ("compared", f"Compared with {results[0].case.name}", _compared(results, case_plots)),
         ("day", "Through the day", _through_the_day(results, day_plots)),
         ("figures", "All figures", _all_figures(results)),
-        ("reading", "How to read this", listing(_reading(results))),
+        ("reading", "How to read this", listing(reading(results))),
     ]
+    return document(results, title, notes, sections)
+
+
+def document(
+    results: Sequence[Result], title: str, notes: Sequence[str], sections: Sequence[Section]
+) -> str:
+    """Returns a page of sections (name, heading, content); those without content are left out."""
     told = [(name, heading, content) for name, heading, content in sections if content]
     body = element(
         "body",
@@ -158,11 +167,11 @@ def _is_told(figure: Figure, results: Sequence[Result]) -> bool:
 
 def _asked(results: Sequence[Result]) -> Markup:
     first = results[0]
-    parts = [_asked_of(result, None if result is first else first) for result in results]
+    parts = [asked_of(result, None if result is first else first) for result in results]
     return Markup("".join(parts))
 
 
-def _asked_of(result: Result, first: Result | None) -> Markup:
+def asked_of(result: Result, first: Result | None) -> Markup:
     """Returns what a case is about; what is as in the first one is not told again."""
     name, scenario = result.case.name, result.case.scenario
     rows = {
@@ -186,7 +195,7 @@ def _compared(results: Sequence[Result], plots: Sequence["Plot"]) -> Markup:
     headers = ["figure", "unit", *(result.case.name for result in results[1:])]
     caption = f"Difference from {first.case.name}"
     differences = table(caption, headers, comparison_rows(results), words=2)
-    return Markup(differences + paragraph(mark_text(first)) + "".join(map(_plot, plots)))
+    return Markup(differences + paragraph(mark_text(first)) + "".join(map(figure_of, plots)))
 
 
 def _through_the_day(results: Sequence[Result], plots: Sequence["Plot"]) -> Markup:
@@ -196,7 +205,7 @@ def _through_the_day(results: Sequence[Result], plots: Sequence["Plot"]) -> Mark
         for result in results
         if (parts := day_parts(result))
     ]
-    return Markup("".join([*map(_plot, plots), *tables]))
+    return Markup("".join([*map(figure_of, plots), *tables]))
 
 
 def _all_figures(results: Sequence[Result]) -> Markup:
@@ -212,13 +221,15 @@ def _all_figures(results: Sequence[Result]) -> Markup:
     return Markup("".join(tables))
 
 
-def _plot(plot: "Plot") -> Markup:
+def figure_of(plot: "Plot") -> Markup:
+    """Returns a plot with its title and caption."""
     words = element("figcaption", element("h3", text(plot.title)), paragraph(plot.caption))
     drawn = scrolled(plot.title, inline_svg(plot.svg, plot.name, plot.alt))
     return element("figure", words, drawn)
 
 
-def _reading(results: Sequence[Result]) -> list[str]:
+def reading(results: Sequence[Result]) -> list[str]:
+    """Returns how to read figures, in sentences."""
     confidence = f"{results[0].confidence * 100:g}%"
     lines = [
         f"84.2 ± 1.2 says: with a confidence of {confidence} the long-run mean lies between 83.0 "

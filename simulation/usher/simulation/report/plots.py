@@ -153,7 +153,7 @@ def comparison_plot(results: Sequence[Result]) -> Plot:
             f"paired interval of the difference from {first} does not contain 0. That can be so "
             "although the intervals shown overlap, since the cases met the same people."
         ),
-        alt=_alt("Cases side by side", figures, results),
+        alt=cases_alt("Cases side by side", figures, results),
         svg=draw_panels(panels),
     )
 
@@ -167,8 +167,8 @@ def trade_off_plot(results: Sequence[Result]) -> Plot:
     points = [
         Point(result.case.name, x, y)
         for result in results
-        if (x := _range(estimate(effort, result), effort.unit)) is not None
-        and (y := _range(estimate(level, result), level.unit)) is not None
+        if (x := interval_range(estimate(effort, result), effort.unit)) is not None
+        and (y := interval_range(estimate(level, result), level.unit)) is not None
     ]
     axes = [f"{figure.title} ({unit_text(figure.unit)})" for figure in (effort, level)]
     return Plot(
@@ -178,7 +178,7 @@ def trade_off_plot(results: Sequence[Result]) -> Plot:
             f"A point for each case, with the confidence intervals of {effort.title} and of "
             "service level. Further up and to the left is better."
         ),
-        alt=_alt("What a service level takes", [effort, level], results),
+        alt=cases_alt("What a service level takes", [effort, level], results),
         svg=draw_points(points, axes[0], axes[1]),
     )
 
@@ -241,14 +241,15 @@ def _dots(figure: Figure, results: Sequence[Result]) -> list[Dot]:
     return [
         Dot(
             result.case.name,
-            _range(estimate(figure, result), figure.unit),
+            interval_range(estimate(figure, result), figure.unit),
             excludes_zero(difference(figure, results[0], result)),
         )
         for result in results
     ]
 
 
-def _range(interval: Interval | None, unit: Unit) -> Range | None:
+def interval_range(interval: Interval | None, unit: Unit) -> Range | None:
+    """Returns an interval to be drawn, shares in percent; None without data."""
     if interval is None:
         return None
     bounds = (interval.mean, interval.low, interval.high)
@@ -265,7 +266,8 @@ def _effort(results: Sequence[Result]) -> str:
     return "cost" if priced else "agent_hours"
 
 
-def _alt(title: str, figures: Sequence[Figure], results: Sequence[Result]) -> str:
+def cases_alt(title: str, figures: Sequence[Figure], results: Sequence[Result]) -> str:
+    """Returns figures of cases in words, for who does not see a plot of them."""
     texts = [
         f"{result.case.name}: "
         + ", ".join(

@@ -109,6 +109,11 @@ def types_of(result: Result) -> tuple[str, ...]:
     return (ALL, *result.case.scenario.types)
 
 
+def varied_places(results: Sequence[Result]) -> tuple[str, ...]:
+    """Returns the places that a sweep has varied; none of cases that were not swept."""
+    return tuple(dict.fromkeys(place for result in results for place in result.case.varied))
+
+
 def has_figure(figure: Figure, type_name: str) -> bool:
     """Returns False for figures of all agents where one type of contact is asked for."""
     return type_name == ALL or not figure.of_staff

@@ -4,25 +4,30 @@ Names are shown as they are, never read as markup. It must not know files or plo
 """
 
 from collections.abc import Sequence
+from textwrap import wrap
+from typing import Final
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from usher.router.branch_policy import minute_text
 from usher.simulation.experiment import Result
-from usher.simulation.figures import ALL, FIGURES
+from usher.simulation.figures import ALL, FIGURES, Figure, Unit
 from usher.simulation.report.summary import (
     COURSES,
     DayPart,
     Spread,
     check_results,
     day_parts,
+    difference,
     differences_of,
     estimate,
     has_figure,
     is_day,
     types_of,
+    varied_places,
 )
 from usher.simulation.report.wording import (
     MARK,
@@ -35,8 +40,13 @@ from usher.simulation.report.wording import (
     mark_text,
     unit_text,
 )
+from usher.simulation.sweeps import labels, varied_text
 
 Row = tuple[str, ...]
+
+_WORD: Final = 7
+FINDINGS_MOST: Final = 5
+"""Of a sweep, whose cases mostly have the same ones."""
 
 
 def show(results: Sequence[Result], console: Console) -> None:
@@ -54,6 +64,24 @@ def show(results: Sequence[Result], console: Console) -> None:
         console.print(Text(finding, style="bold"))
 
 
+def show_sweep(results: Sequence[Result], figures: Sequence[Figure], console: Console) -> None:
+    """Prints the table of a sweep and what to know about it; raises ValueError for none."""
+    check_results(results)
+    console.print(sweep_table(results, figures))
+    first = results[0]
+    console.print(basis_text(first), highlight=False)
+    console.print(
+        Text(f"below a figure: what it has more than in the first row, {first.case.name}")
+    )
+    console.print(mark_text(first), highlight=False)
+    found = findings(results)
+    for finding in found[:FINDINGS_MOST]:
+        console.print(Text(finding, style="bold"))
+    if len(found) > FINDINGS_MOST:
+        rest = f"and {len(found) - FINDINGS_MOST} more like these, in the page and the JSON"
+        console.print(Text(rest, style="bold"))
+
+
 def figures_table(result: Result) -> Table:
     """Returns the figures of a case: of all types together and of each, with half-widths."""
     table = _table(result.case.name, ("figure", "unit"), types_of(result))
@@ -66,8 +94,11 @@ def day_table(result: Result) -> Table:
     Figures are sums over replications, so a share is of all contacts. They stand where contacts
     come, not where they are answered.
     """
-    heads = [f"{course.title}\n{unit_text(course.unit)}" for course in COURSES]
+    # Ten columns fit into 80 letters: headings word by word, one space between, and nothing else.
+    heads = [_head(_by_word(course.title), course.unit) for course in COURSES]
     table = _table(f"{result.case.name} by interval", ("from",), heads)
+    table.box, table.show_edge, table.pad_edge = box.SIMPLE_HEAD, False, False
+    table.padding = 0
     return _filled(table, day_rows(day_parts(result)))
 
 
@@ -78,6 +109,20 @@ def comparison_table(results: Sequence[Result], type_name: str = ALL) -> Table:
     heads = [result.case.name for result in results[1:]]
     title = f"difference from {results[0].case.name}{of_type}"
     return _filled(_table(title, ("figure", "unit"), heads), comparison_rows(results, type_name))
+
+
+def sweep_table(results: Sequence[Result], figures: Sequence[Figure]) -> Table:
+    """Returns a row for each case: what was varied, then figures, each above its difference."""
+    target = results[0].case.scenario.target
+    heads = [_head(figure_title(figure, target), figure.unit) for figure in figures]
+    names = labels(varied_places(results))
+    table = _table(f"figures by {', '.join(varied_places(results))}", names, heads)
+    table.show_lines = True
+    count = len(names)
+    for cells in sweep_rows(results, figures):
+        pairs = zip(cells[count::2], cells[count + 1 :: 2], strict=True)
+        table.add_row(*map(Text, cells[:count]), *(_with_difference(*pair) for pair in pairs))
+    return table
 
 
 def figure_rows(result: Result) -> tuple[Row, ...]:
@@ -110,6 +155,21 @@ def comparison_rows(results: Sequence[Result], type_name: str = ALL) -> tuple[Ro
     )
 
 
+def sweep_rows(results: Sequence[Result], figures: Sequence[Figure]) -> tuple[Row, ...]:
+    """Returns a row for each case: what was varied, then each figure and its difference.
+
+    Differences are from the first case; there they are empty.
+    """
+    places = varied_places(results)
+    return tuple(
+        (
+            *(varied_text(result.case.varied.get(place), place) for place in places),
+            *(text for figure in figures for text in _both(figure, results[0], result)),
+        )
+        for result in results
+    )
+
+
 def day_rows(parts: Sequence[DayPart]) -> tuple[Row, ...]:
     """Returns a row for each interval: when it begins, then `COURSES` in their order."""
     columns = [
@@ -117,6 +177,13 @@ def day_rows(parts: Sequence[DayPart]) -> tuple[Row, ...]:
         for course in COURSES
     ]
     return tuple(zip((minute_text(part.from_min) for part in parts), *columns, strict=True))
+
+
+def _both(figure: Figure, first: Result, result: Result) -> Row:
+    estimated = estimate_text(estimate(figure, result), figure.unit)
+    if result is first:
+        return estimated, ""
+    return estimated, difference_text(difference(figure, first, result), figure.unit)
 
 
 def _mean(spread: Spread | None) -> float | None:
@@ -130,6 +197,21 @@ def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
     for name in numbers:
         table.add_column(Text(name), justify="right")
     return table
+
+
+def _by_word(title: str) -> str:
+    return "\n".join(wrap(title, _WORD, break_long_words=False))
+
+
+def _head(title: str, unit: Unit) -> str:
+    return f"{title}\n{unit_text(unit)}"
+
+
+def _with_difference(estimated: str, differs: str) -> Text:
+    cell = Text(estimated)
+    if differs:
+        cell.append(f"\n{differs}", style="bold" if differs.endswith(MARK) else "")
+    return cell
 
 
 def _filled(table: Table, rows: Sequence[Row]) -> Table:

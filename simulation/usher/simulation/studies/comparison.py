@@ -3,23 +3,26 @@
 It must not know how a run or a report is made.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 from rich.console import Console
 
-from usher.simulation.experiment import Plan, Result
-from usher.simulation.figures import figure_named
-from usher.simulation.report import exports, tables
+from usher.simulation.experiment import Case, Result
+from usher.simulation.report import tables
+from usher.simulation.report.frames import FramesMissing
 from usher.simulation.report.page import ReportsMissing, page
+from usher.simulation.studies.outputs import Files, check_files, write
 from usher.simulation.studies.running import (
     EXIT_FAILED,
     EXIT_OK,
     EXIT_REFUSED,
     EXIT_STOPPED,
-    StudyRefused,
+    Runs,
     cases_of,
     exit_code,
+    plan_of,
     run_told,
 )
 
@@ -28,16 +31,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """What the command line asks for."""
 
     scenarios: tuple[Path, ...]
-    replications: int
-    until: tuple[str, ...]
-    most: int
-    seed: int
-    confidence: float
-    every_min: int
-    processes: int | None
-    html: Path | None
-    json: Path | None
-    csv: Path | None
+    runs: Runs
+    files: Files
 
 
 def simulate(asked: Asked, console: Console) -> int:
@@ -54,54 +49,35 @@ def compare(asked: Asked, console: Console) -> int:
 
 
 def _study(asked: Asked, console: Console) -> int:
+    def told(results: Sequence[Result]) -> str:
+        names = [result.case.scenario.title or result.case.name for result in results]
+        return page(results, " and ".join(names))
+
+    check_files(asked.files)
     cases = cases_of(asked.scenarios, console)
-    results = run_told(cases, _plan(asked), asked.processes, console)
+    return run_and_tell(cases, asked.runs, asked.files, console, Telling(tables.show, told))
+
+
+class Telling(Struct, frozen=True):
+    """How results are told: on the screen, and as a page."""
+
+    show: Callable[[Sequence[Result], Console], None]
+    page: Callable[[Sequence[Result]], str]
+
+
+def run_and_tell(
+    cases: Sequence[Case], runs: Runs, files: Files, console: Console, telling: Telling
+) -> int:
+    """Runs cases, tells what came of them and writes it; returns the exit code."""
+    results = run_told(cases, plan_of(runs), runs.processes, console)
     stopped = any(result.stopped for result in results)
     if not any(result.samples for result in results):
         console.print("stopped before any run was finished")
         return EXIT_STOPPED
-    tables.show(results, console)
+    telling.show(results, console)
     try:
-        _write(results, asked)
-    except (OSError, ReportsMissing) as error:
+        write(results, files, lambda: telling.page(results))
+    except (OSError, ReportsMissing, FramesMissing) as error:
         console.print(str(error), markup=False)
         return EXIT_FAILED
     return EXIT_STOPPED if stopped else EXIT_OK
-
-
-def _plan(asked: Asked) -> Plan:
-    try:
-        return Plan(
-            replications=asked.replications,
-            half_widths=dict(map(_half_width, asked.until)),
-            most=asked.most,
-            seed=asked.seed,
-            confidence=asked.confidence,
-            interval_min=asked.every_min,
-        )
-    except ValueError as error:
-        raise StudyRefused(str(error)) from error
-
-
-def _half_width(text: str) -> tuple[str, float]:
-    name, _, width = text.partition("=")
-    figure_named(name)
-    try:
-        value = float(width)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise ValueError(
-            f'found --until "{text}", expected FIGURE=HALF-WIDTH with a number above 0'
-        )
-    return name, value
-
-
-def _write(results: tuple[Result, ...], asked: Asked) -> None:
-    if asked.json is not None:
-        asked.json.write_text(exports.as_json(results), encoding="utf-8")
-    if asked.csv is not None:
-        asked.csv.write_text(exports.as_csv(results), encoding="utf-8")
-    if asked.html is not None:
-        title = " and ".join(result.case.scenario.title or result.case.name for result in results)
-        asked.html.write_text(page(results, title, ()), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What all studies share: cases from files, processes that simulate, a progress bar, exit codes.
+"""What all studies share: cases from files, plans, processes, a progress bar, exit codes.
 
 It must not know what a study asks or tells.
 """
@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from usher.router.service.files import FileRefused
+from usher.router.service.files import FileFinding, FileRefused
 from usher.simulation.experiment import Case, Plan, Result, experiment
+from usher.simulation.figures import figure_named
 from usher.simulation.files.scenario_file import read_scenario
 from usher.simulation.world import Unstable
 
@@ -25,6 +28,47 @@ EXIT_OK, EXIT_FAILED, EXIT_REFUSED, EXIT_STOPPED = 0, 1, 2, 130
 
 class StudyRefused(Exception):
     """What keeps a study from being run, for the person who asked."""
+
+
+class Runs(Struct, frozen=True, kw_only=True):
+    """How often and how exactly a person asks to run, as the command line takes it."""
+
+    replications: int
+    until: tuple[str, ...]
+    most: int
+    seed: int
+    confidence: float
+    every_min: int
+    processes: int | None
+
+
+def plan_of(runs: Runs) -> Plan:
+    """Returns the plan of an experiment; raises StudyRefused."""
+    try:
+        return Plan(
+            replications=runs.replications,
+            half_widths=dict(map(_half_width, runs.until)),
+            most=runs.most,
+            seed=runs.seed,
+            confidence=runs.confidence,
+            interval_min=runs.every_min,
+        )
+    except ValueError as error:
+        raise StudyRefused(str(error)) from error
+
+
+def _half_width(text: str) -> tuple[str, float]:
+    name, _, width = text.partition("=")
+    figure_named(name)
+    try:
+        value = float(width)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ValueError(
+            f'found --until "{text}", expected FIGURE=HALF-WIDTH with a number above 0'
+        )
+    return name, value
 
 
 def exit_code(study: Callable[[], int], console: Console) -> int:
@@ -46,14 +90,28 @@ def cases_of(paths: Sequence[Path], console: Console) -> list[Case]:
     """Returns the scenarios of these files under names of their own; raises FileRefused."""
     cases: list[Case] = []
     for path in paths:
-        read = read_scenario(path)
-        for warning in read.warnings:
+        case, warnings = read_case(path)
+        for warning in warnings:
             console.print(str(warning), markup=False, highlight=False, soft_wrap=True)
-        name, number = read.scenario.name, 2
-        while any(case.name == name for case in cases):
-            name, number = f"{read.scenario.name} {number}", number + 1
-        cases.append(Case(name, read.scenario, read.policy, read.branches))
-    return cases
+        cases.append(case)
+    return named_apart(cases)
+
+
+def read_case(path: Path) -> tuple[Case, tuple[FileFinding, ...]]:
+    """Returns the scenario of a file, and what is doubtful; raises FileRefused."""
+    read = read_scenario(path)
+    return Case(read.scenario.name, read.scenario, read.policy, read.branches), read.warnings
+
+
+def named_apart(cases: Sequence[Case]) -> list[Case]:
+    """Returns cases with a number behind the name of each that another had before it."""
+    named: dict[str, Case] = {}
+    for case in cases:
+        name, number = case.name, 2
+        while name in named:
+            name, number = f"{case.name} {number}", number + 1
+        named[name] = replace(case, name=name)
+    return list(named.values())
 
 
 def run_told(
