@@ -20,6 +20,7 @@ from tests.queue.journal.workload import Day, found_in
 
 from usher.queue.journal import redis_owner
 from usher.queue.journal.archive import Archive
+from usher.queue.journal.archiving import DAY_MS, Archiving
 from usher.queue.journal.contract import (
     Batch,
     EndedContact,
@@ -176,6 +177,28 @@ def test_what_is_trimmed_leaves_redis_and_stays_in_the_archive(
         assert [b"%d" % n for n in range(10)] == [one.body for one in journal.batches()][:10]
     with reading(server.url()) as journal, pytest.raises(JournalTrimmed, match="--archive"):
         list(journal.batches())
+
+
+def test_old_days_go_from_redis_to_the_archive_while_appends_go_on(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with journal_on(server) as journal:
+            for number in range(60):  # five days
+                at_ms = number * DAY_MS // 12
+                await journal.append(number, Batch(1, at_ms, 1, b"%d" % number))
+            for _ in range(2):
+                await journal.write_snapshot(60, 1, [b"state"])
+            archive = Archive(tmp_path / "archive", journal.incarnation)
+            work = Archiving(journal, archive, pause_s=0)
+            while (moved := await work.move(4 * DAY_MS)) is not None:
+                await journal.append(journal.position, batch(b"%d" % journal.position))
+                assert 12 == moved.batches
+            assert (48, 48, 64) == (journal.begins_after, archive.position, journal.position)
+
+    asyncio.run(scenario())
+    with reading(server.url(), tmp_path / "archive") as journal:
+        assert [b"%d" % n for n in range(64)] == [one.body for one in journal.batches()]
 
 
 def test_snapshots_leave_nothing_behind(server: RedisServer) -> None:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from struct import Struct
 from zlib import crc32
 
-from usher.queue.journal.contract import StoredBatch
+from usher.queue.journal.contract import JournalCorrupt, StoredBatch
 
 CHECKSUM_BYTES = 16
 PRIVATE_CHECKSUM_BYTES = 4
@@ -65,5 +65,16 @@ def requests_checksum(position: int, forgotten_through: int, content: bytes) -> 
 
 
 def private_checksum(contact_id: str, content: bytes) -> bytes:
-    """Return the checksum of the private fields of one contact, PRIVATE_CHECKSUM_BYTES long."""
+    """Return the checksum of what is kept of one contact, PRIVATE_CHECKSUM_BYTES long."""
     return crc32(content, crc32(contact_id.encode())).to_bytes(PRIVATE_CHECKSUM_BYTES, "big")
+
+
+def without_checksum(what: str, contact_id: str, stored: bytes) -> bytes:
+    """Return what is kept of a contact, stored with its `private_checksum` at the end.
+
+    Raises JournalCorrupt, which says `what` it is, when the checksum does not hold.
+    """
+    content, checksum = stored[:-PRIVATE_CHECKSUM_BYTES], stored[-PRIVATE_CHECKSUM_BYTES:]
+    if checksum != private_checksum(contact_id, content):
+        raise JournalCorrupt(f"{what} do not match their checksum")
+    return content

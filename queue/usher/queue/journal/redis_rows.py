@@ -18,11 +18,11 @@ from typing import Final, NamedTuple
 import msgspec
 
 from usher.queue.journal.chain import (
-    PRIVATE_CHECKSUM_BYTES,
     meta_checksum,
     next_link,
     private_checksum,
     requests_checksum,
+    without_checksum,
 )
 from usher.queue.journal.contract import (
     Batch,
@@ -219,13 +219,13 @@ def read_private(contact_ids: Sequence[str], reply: object) -> dict[str, bytes]:
     for name, stored in zip(contact_ids, listed(reply), strict=True):
         if stored is None:
             continue
-        found[name] = _checked_content(name, stored)
+        found[name] = without_checksum("private fields", name, text(stored))
     return found
 
 
 def read_ended(contact_id: str, reply: object) -> tuple[int, bytes]:
     """Return the position of the batch that retired a contact, and its last state."""
-    content = _checked_content(contact_id, reply)
+    content = without_checksum("last states", contact_id, text(reply))
     return int.from_bytes(content[:POSITION_BYTES], "big"), content[POSITION_BYTES:]
 
 
@@ -246,15 +246,6 @@ def read_retired(reply: object) -> tuple[list[str], int]:
         except (msgspec.MsgspecError, IndexError):
             raise JournalCorrupt(f"who left the pool at {position} is not readable") from None
     return names, last
-
-
-def _checked_content(name: str, stored: object) -> bytes:
-    """Return what is kept under the id of a contact without its checksum, which must hold."""
-    whole = text(stored)
-    content, checksum = whole[:-PRIVATE_CHECKSUM_BYTES], whole[-PRIVATE_CHECKSUM_BYTES:]
-    if checksum != private_checksum(name, content):
-        raise JournalCorrupt("what is kept of a contact does not match its checksum")
-    return content
 
 
 def read_snapshots(reply: object) -> dict[int, StoredSnapshot | None]:

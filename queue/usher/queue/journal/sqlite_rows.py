@@ -19,6 +19,7 @@ from usher.queue.journal.chain import (
     private_checksum,
     requests_checksum,
     snapshot_checksum,
+    without_checksum,
 )
 from usher.queue.journal.contract import (
     SNAPSHOTS_KEPT,
@@ -289,24 +290,15 @@ def read_private(connection: apsw.Connection, contact_ids: Sequence[str]) -> dic
     for name, stored in rows:
         if not isinstance(name, str):
             raise JournalCorrupt("the id of a contact is not readable")
-        found[name] = _checked_content(name, stored)
+        found[name] = without_checksum("private fields", name, stored_bytes(stored))
     return found
 
 
 def read_ended(connection: apsw.Connection, contact_id: str) -> bytes | None:
     """Return the last state of a contact that has left the pool, None if there is none."""
     for (stored,) in connection.execute(STATEMENTS["ended"], (contact_id,)):
-        return _checked_content(contact_id, stored)
+        return without_checksum("last states", contact_id, stored_bytes(stored))
     return None
-
-
-def _checked_content(name: str, stored: object) -> bytes:
-    """Return what is kept under the id of a contact without its checksum, which must hold."""
-    whole = stored_bytes(stored)
-    content, checksum = whole[:-PRIVATE_CHECKSUM_BYTES], whole[-PRIVATE_CHECKSUM_BYTES:]
-    if checksum != private_checksum(name, content):
-        raise JournalCorrupt("what is kept of a contact does not match its checksum")
-    return content
 
 
 def read_latest_snapshot(connection: apsw.Connection) -> Snapshot | None:

@@ -7,6 +7,7 @@ It must not know gRPC or the files that policy and roster come from."""
 import gc
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -27,7 +28,6 @@ from usher.queue.commands import (
     SetPolicy,
     SetRoster,
 )
-from usher.queue.journal.archive import Archive
 from usher.queue.journal.contract import (
     Batch,
     Journal,
@@ -45,6 +45,9 @@ from usher.router.service.inbox import Submission, no_answer
 from usher.router.service.publishing import Publishing
 from usher.router.service.settings import Settings
 from usher.router.snapshots import SNAPSHOT_VERSION, SnapshotUnreadable
+
+if TYPE_CHECKING:
+    from usher.queue.journal.archive import Archive
 
 
 class Versions(Struct, frozen=True):
@@ -78,7 +81,7 @@ class Opened(Struct, frozen=True):
     published: Published
 
 
-async def load_pool(journal: Journal, archive: Archive | None = None) -> Loaded:
+async def load_pool(journal: Journal, archive: "Archive | None" = None) -> Loaded:
     """Returns the pool after the last record, with what is kept beside it.
 
     Where no snapshot covers what was trimmed it is read from the archive. Raises
@@ -110,7 +113,7 @@ async def open_pool(
     clock_of: Callable[[int], Clock] = Clock,
     *,
     branches: Branches | None = None,
-    archive: Archive | None = None,
+    archive: "Archive | None" = None,
 ) -> Opened:
     """Returns the pool, taken up with this policy, roster and branches (None = those it has).
 
@@ -201,7 +204,7 @@ async def _from_snapshot(journal: Journal) -> Pool:
 
 
 async def _stored(
-    journal: Journal, archive: Archive | None, after: int
+    journal: Journal, archive: "Archive | None", after: int
 ) -> AsyncIterator[StoredBatch]:
     """Yields the batches after a position: archived ones, then those in the journal."""
     try:

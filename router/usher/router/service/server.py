@@ -18,12 +18,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 
 from usher.queue.branches import Branches
-from usher.queue.journal.archive import Archive
 from usher.queue.journal.contract import Journal
 from usher.queue.journal.memory import MemoryJournal
 from usher.queue.journal.redis_place import missing
@@ -41,12 +40,14 @@ from usher.router.service.clock import Clock
 from usher.router.service.health import Health, add_reflection
 from usher.router.service.lease import SessionLeases
 from usher.router.service.opening import Opened, Versions, open_pool
-from usher.router.service.retention import Retention, archive_of
 from usher.router.service.rpc import BATCH_BYTES_MAX, Gate
 from usher.router.service.runner import Runner
 from usher.router.service.served import MAIN, Pools, ServedPool
 from usher.router.service.settings import IN_MEMORY, Settings, printable
 from usher.router.service.telemetry import configure_logging, log_loop_error, logger
+
+if TYPE_CHECKING:
+    from usher.queue.journal.archive import Archive
 
 JOURNAL_FILE: Final = "main.journal"
 EXIT_FATAL: Final = 70
@@ -150,7 +151,7 @@ async def running_server(
         if journal is None:
             journal = await open_journal(settings)
             stack.push_async_callback(journal.close)
-        archive = archive_of(settings, journal.incarnation)
+        archive = _archive(settings, journal)
         opening = partial(open_pool, journal, policy, roster, branches=branches, archive=archive)
         pool = await _open_pool(stack, settings, journal, opening)
         if archive is not None and settings.retention_days:
@@ -223,8 +224,19 @@ async def _open_pool(
     return ServedPool(MAIN, runner, leases)
 
 
-def _keep_trimmed(stack: AsyncExitStack, runner: Runner, archive: Archive) -> None:
+def _archive(settings: Settings, journal: Journal) -> "Archive | None":
+    """Returns the archive, if there is use for one: a start has no time for imports."""
+    if not settings.retention_days and not journal.begins_after:
+        return None
+    from usher.router.service.retention import archive_of
+
+    return archive_of(settings, journal.incarnation)
+
+
+def _keep_trimmed(stack: AsyncExitStack, runner: Runner, archive: "Archive") -> None:
     """Has old days of the journal go to the archive while the server runs."""
+    from usher.router.service.retention import Retention
+
     days = runner.settings.retention_days
     retention = Retention(runner.journal, archive, days, lambda: runner.pool.ledger.at_ms)
     retention.start()
