@@ -1,5 +1,6 @@
 """Contacts that have left the pool are found in the store."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -102,9 +103,8 @@ def test_they_are_found_after_a_restart(kit: Any, run: Any, tmp_path: Path, coun
     async def lived(journal: Journal) -> None:
         runner = await kit.runner(journal)
         await kit.send(runner, kit.enqueue_all(*names), "all")
-        for name in names:
-            kit.begin(runner, kit.abandon(name), f"b-{name}")
-        await kit.turn(20)
+        ends = [kit.begin(runner, kit.abandon(name), f"b-{name}") for name in names]
+        await asyncio.gather(*ends)
         await retire_all(kit, runner)
         await runner.drain()
 
