@@ -103,16 +103,16 @@ class Pool:
 
     def apply(self, events: Sequence[AnyEvent], at_ms: int) -> None:
         """Applies all events of one record; the position is one higher afterwards."""
-        ledger = self.ledger
-        policy, roster = ledger.policy, ledger.roster
-        for event in events:
-            ledger.apply(event, at_ms)
-        if ledger.policy is not policy or ledger.roster is not roster:
+        ledger, matcher = self.ledger, self._matcher
+        ledger.apply_all(events, at_ms)
+        if matcher is None:
+            pass
+        elif matcher.policy is not ledger.policy or matcher.roster is not ledger.roster:
             self._matcher = None
-        if self._matcher is not None:
-            self._matcher.note(ledger.recent_contacts, ledger.recent_agents)
+        else:
+            matcher.note_records(ledger.recent_contacts, ledger.recent_agents)
             if self._matched:
-                self._matcher.settle()
+                matcher.settle()
                 self._matched = False
         ledger.close_record(at_ms)
 
