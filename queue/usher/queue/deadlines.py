@@ -65,13 +65,18 @@ class Deadlines:
         self._retirements: list[Deadline] = []
         """Apart from the others: whoever need not be prompt about them can ask for the rest."""
         self._new_legs: list[Leg] = []
-        """Not in the heap yet: an offer accepted at once is due no more at the next look."""
+        """Not in the heap yet: an offer accepted at once is taken back before anybody looks."""
         self._found: list[Deadline] = []
         """Taken out of the heaps when they were due; most stand no more at the next look."""
 
     def add_leg(self, leg: Leg) -> None:
         """Adds the end of a lease, of joining or of wrap-up."""
         self._new_legs.append(leg)
+
+    def take_back(self, leg: Leg) -> None:
+        """The leg is due no more. It need not be told: what stands no more is dropped anyway."""
+        if self._new_legs and self._new_legs[-1] is leg:
+            self._new_legs.pop()
 
     def add_grace(self, leg: Leg) -> None:
         """Adds the moment when the leg's contact re-queues."""
