@@ -152,6 +152,31 @@ def test_at_one_moment_a_called_visitors_grace_ends_before_the_day_closes() -> N
     assert [Due.LEG, Due.CLOSING] == [each.kind for each in deadlines.due(40, 9)]
 
 
+def test_what_was_found_due_and_is_put_off_is_due_at_the_new_time_only() -> None:
+    one, other = leg("a", 30), contact("b", leg("b", 40))
+    contacts = table(contact("a", one), other)
+    deadlines = Deadlines(contacts)
+    for each in contacts.values():
+        deadlines.add_all(each)
+    assert ["a", "b"] == [each.contact_id for each in deadlines.due(50, 9)]
+    contacts[ContactId("a")] = contact("a", leg("a", 45))
+    deadlines.add_leg(leg("a", 45))
+    assert 40 == deadlines.next_ms()
+    assert [40, 45] == [each.due_ms for each in deadlines.due(50, 9)]
+    assert [40] == [each.due_ms for each in deadlines.due(44, 9)]
+
+
+def test_the_due_time_of_a_leg_that_was_taken_back_never_comes() -> None:
+    one = leg("a", 30)
+    contacts = table(contact("a", one), contact("b", leg("b", 40)))
+    deadlines = Deadlines(contacts)
+    deadlines.add_leg(contacts[ContactId("b")].legs[0])
+    deadlines.add_leg(one)
+    deadlines.take_back(leg("b", 40))
+    deadlines.take_back(one)
+    assert 40 == deadlines.next_ms()
+
+
 def test_deferred_deadlines_take_nothing() -> None:
     one = copied(contact("a", leg("a", 30)), pauses={ANN: 40}, retire_ms=50)
     deadlines = DeferredDeadlines(table(one))

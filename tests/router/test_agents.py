@@ -1,6 +1,9 @@
 """Columns of agents: order, room, who got freer."""
 
+from random import Random
+
 import pytest
+from tests.router.matching_worlds import random_agent, random_roster
 
 from usher.queue import rules as r
 from usher.queue import values as v
@@ -99,3 +102,19 @@ def test_prices_are_the_rosters() -> None:
     assert agents.price_of(v.AgentId("a"), v.Channel.EMAIL) is None
     assert agents.price_of(v.AgentId("x"), CHAT) is None
     assert 2 == agents.least_price
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_columns_read_now_and_then_are_those_of_records_written_one_by_one(seed: int) -> None:
+    random = Random(seed)
+    roster = random_roster(random, 6)
+    profiles = {profile.agent_id: profile for profile in roster.agents}
+    seldom, always = Agents(roster), Agents(roster)
+    for _ in range(60):
+        record = random_agent(random, random.choice(list(profiles.values())), 0.7)
+        assert seldom.refresh(record) == always.refresh(record)
+        assert always.free.tolist() == always.room
+        if random.random() < 0.2:
+            assert always.left.tolist() == seldom.left.tolist()
+            assert always.idle_since.tolist() == seldom.idle_since.tolist() == seldom.since_ms
+            assert set(seldom.ready().tolist()) == seldom.with_room

@@ -74,6 +74,7 @@ def test_idle(since_ms: int, passed_ms: int, busy: bool) -> None:
     twin, desk = twin_of(r.QueueRules(name=v.QueueName("q")), profile_of({}), record, at_ms)
     column = np.array([scoring.NOT_IDLE if busy else since_ms], np.int64)
     assert [twin.idle(desk)] == scoring.idle(at_ms, column).tolist()
+    assert twin.idle(desk) == scoring.idle_of_one(at_ms, int(column[0]))
 
 
 @given(

@@ -57,6 +57,7 @@ def _make(ledger: Ledger, contact: Contact, event: OfferMade, at_ms: int) -> Non
 
 def _accept(ledger: Ledger, contact: Contact, event: OfferAccepted, at_ms: int) -> None:
     old = leg_of(contact, event.leg_id)
+    ledger.deadlines.take_back(old)
     new = duplicate(old)
     new.state = event.state
     new.due_ms = event.due_ms

@@ -65,11 +65,18 @@ class Deadlines:
         self._retirements: list[Deadline] = []
         """Apart from the others: whoever need not be prompt about them can ask for the rest."""
         self._new_legs: list[Leg] = []
-        """Not in the heap yet: an offer accepted at once is due no more at the next look."""
+        """Not in the heap yet: an offer accepted at once is taken back before anybody looks."""
+        self._found: list[Deadline] = []
+        """Taken out of the heaps when they were due; most stand no more at the next look."""
 
     def add_leg(self, leg: Leg) -> None:
         """Adds the end of a lease, of joining or of wrap-up."""
         self._new_legs.append(leg)
+
+    def take_back(self, leg: Leg) -> None:
+        """The leg is due no more. It need not be told: what stands no more is dropped anyway."""
+        if self._new_legs and self._new_legs[-1] is leg:
+            self._new_legs.pop()
 
     def add_grace(self, leg: Leg) -> None:
         """Adds the moment when the leg's contact re-queues."""
@@ -99,7 +106,7 @@ class Deadlines:
         contacts = self._contacts.values()
         self._heap = [entry for contact in contacts for entry in _all_of(contact)]
         self._heap += map(_of_closing, self._tickets.values())
-        self._new_legs = []
+        self._new_legs, self._found = [], []
         self._retirements = [_of_retirement(c) for c in contacts if c.retire_ms != NEVER_MS]
         heapq.heapify(self._heap)
         heapq.heapify(self._retirements)
@@ -113,12 +120,17 @@ class Deadlines:
 
     def next_change_ms(self) -> int | None:
         """Returns the next due time of anything but a retirement in ms, or None."""
-        if self._new_legs:
+        if self._new_legs or self._found:
             self._take_in()
         return self._next_of(self._heap) if self._heap else None
 
     def _take_in(self) -> None:
-        """Puts the new legs that still wait for their due time into the heap."""
+        """Puts what stands of the new legs, and of what was found due, into the heaps."""
+        found, self._found = self._found, []
+        for entry in found:
+            if self._stands(entry):
+                heap = self._retirements if entry.kind is _RETIREMENT else self._heap
+                heapq.heappush(heap, entry)
         new_legs, self._new_legs = self._new_legs, []
         for leg in new_legs:
             contact = self._contacts.get(leg.contact_id)
@@ -134,11 +146,12 @@ class Deadlines:
         return None
 
     def due(self, at_ms: int, most: int) -> list[Deadline]:
-        """Returns up to `most` deadlines due by `at_ms` in order of time; they stay in the heap."""
+        """Returns up to `most` deadlines due by `at_ms` in order of time; they stay due."""
         self._take_in()
         found = self._due_of(self._heap, at_ms, most)
         retirements = self._due_of(self._retirements, at_ms, most)
-        return sorted(found + retirements)[:most] if retirements else found
+        self._found = found + retirements
+        return sorted(self._found)[:most] if retirements else found
 
     def _due_of(self, heap: list[Deadline], at_ms: int, most: int) -> list[Deadline]:
         found: list[Deadline] = []
@@ -146,8 +159,6 @@ class Deadlines:
             entry = heapq.heappop(heap)
             if self._stands(entry) and (not found or found[-1] != entry):
                 found.append(entry)
-        for entry in found:
-            heapq.heappush(heap, entry)
         return found
 
     def _stands(self, entry: Deadline) -> bool:

@@ -96,21 +96,31 @@ class Ledger:
         self.days: dict[BranchName, BranchDays] = {}
         self.deadlines = Deadlines(self.contacts, self.tickets)
         self.touched = Touched()
-        self.recent_contacts: list[Contact] = []
-        self.recent_agents: list[Agent] = []
+        self.recent_contacts: dict[ContactId, Contact] = {}
+        self.recent_agents: dict[AgentId, Agent] = {}
 
     def apply(self, event: AnyEvent, at_ms: int) -> None:
         """Applies one event of the record at `position` + 1."""
-        kind = type(event)
-        change = _CHANGES.get(kind)
-        if change is None:
-            _OTHERS[kind](self, event, at_ms)
-            return
-        contact = self.contacts[event.contact_id]  # type: ignore[union-attr]
-        if not self.in_place:
-            contact = duplicate(contact)
-        change(self, contact, event, at_ms)
-        self.put_contact(contact)
+        self.apply_all((event,), at_ms)
+
+    def apply_all(self, events: Sequence[AnyEvent], at_ms: int) -> None:
+        """Applies events of the record at `position` + 1, one after the other."""
+        contacts, in_place, position = self.contacts, self.in_place, self.position + 1
+        for event in events:
+            kind = type(event)
+            change = _CHANGES.get(kind)
+            if change is None:
+                _OTHERS[kind](self, event, at_ms)
+                continue
+            contact = contacts[event.contact_id]  # type: ignore[union-attr]
+            if in_place:
+                change(self, contact, event, at_ms)
+                contact.changed_position = position
+                self.recent_contacts[contact.contact_id] = contact
+            else:
+                contact = duplicate(contact)
+                change(self, contact, event, at_ms)
+                self.put_contact(contact)
 
     def replay(self, events: Sequence[AnyEvent], at_ms: int) -> None:
         """Applies a whole record that is read back.
@@ -147,14 +157,14 @@ class Ledger:
         """Puts a changed copy in place. For the applying modules only."""
         contact.changed_position = self.position + 1
         self.contacts[contact.contact_id] = contact
-        self.recent_contacts.append(contact)
+        self.recent_contacts[contact.contact_id] = contact
         if not self.in_place:
             self.touched.contacts[contact.contact_id] = contact
 
     def put_agent(self, agent: Agent) -> None:
         """Puts a changed copy in place. For the applying modules only."""
         self.agents[agent.agent_id] = agent
-        self.recent_agents.append(agent)
+        self.recent_agents[agent.agent_id] = agent
         if not self.in_place:
             self.touched.agents[agent.agent_id] = agent
 

@@ -1,7 +1,8 @@
 """The records a pool's state is made of: contact, leg, agent.
 
 A record in the ledger is never changed in place: `apply` copies it, changes the copy and puts that
-in its place. So whoever holds a record (a snapshot, a feed, a reply) holds one moment of it.
+in its place. So whoever holds a record (a snapshot, a feed, a reply) holds one moment of it. Only
+where nobody does, contacts and agents are changed in place (`Ledger.in_place`).
 """
 
 from operator import methodcaller

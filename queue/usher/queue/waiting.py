@@ -30,6 +30,7 @@ PREFERS = 1
 LINKED = 2
 
 _ROWS_FIRST = 64
+_FEW = 4  # so many rows are written quicker one by one
 _ORDER_MS, _SEQUENCE, _KIND, _NEED, _MARKS = range(5)
 
 Longs = NDArray[np.int64]
@@ -65,27 +66,32 @@ class Waiting:
     @property
     def order_ms(self) -> Longs:
         """Returns the column."""
-        return self._written()[_ORDER_MS]
+        column: Longs = self._written()[_ORDER_MS]
+        return column
 
     @property
     def sequence(self) -> Longs:
         """Returns the column."""
-        return self._written()[_SEQUENCE]
+        column: Longs = self._written()[_SEQUENCE]
+        return column
 
     @property
     def kind(self) -> Longs:
         """Returns the column."""
-        return self._written()[_KIND]
+        column: Longs = self._written()[_KIND]
+        return column
 
     @property
     def need(self) -> Longs:
         """Returns the column."""
-        return self._written()[_NEED]
+        column: Longs = self._written()[_NEED]
+        return column
 
     @property
     def marks(self) -> Longs:
         """Returns the column."""
-        return self._written()[_MARKS]
+        column: Longs = self._written()[_MARKS]
+        return column
 
     def put(
         self, contact: Contact, kind: int, need: int, preferences: Sequence[tuple[int, int]] = ()
@@ -181,8 +187,11 @@ class Waiting:
             self._unwritten.clear()
             while len(self.rows) > self._table.shape[1]:
                 self._table = np.concatenate([self._table, np.zeros_like(self._table)], axis=1)
-            if rows:
+            if len(rows) > _FEW:
                 self._table[:, rows] = np.array([self.rows[row] for row in rows], np.int64).T
+            else:
+                for row in rows:
+                    self._table[:, row] = self.rows[row]
         return self._table
 
     def _prefer(self, row: int, preferences: Iterable[tuple[int, int]]) -> int:

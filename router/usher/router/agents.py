@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from usher.queue.rules import AgentProfile, ChannelCapacity, Roster
+from usher.queue.rules import ChannelCapacity, Roster
 from usher.queue.state import Agent
 from usher.queue.values import NEVER_MS, AgentId, ChannelName, Presence
 from usher.router.scoring import NOT_IDLE, Ints, Longs
@@ -30,11 +30,6 @@ NOT_SERVED = 1 << 20
 
 # Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
 _READY: Final = Presence.READY
-
-
-def may_be_offered(agent: Agent, profile: AgentProfile) -> bool:
-    """Returns whether the agent is there for new contacts at all, whatever its room."""
-    return agent.presence is _READY and not agent.lost and agent.session > 0 and not profile.closed
 
 
 class Agents:
@@ -97,13 +92,15 @@ class Agents:
         index = self.index.get(agent.agent_id)
         if index is None:
             return -1
-        self._unwritten[index] = None
-        profile, since_ms = self.profiles[index], agent.idle_since_ms
+        profile, since_ms, legs = self.profiles[index], agent.idle_since_ms, agent.channel_legs
         old_room, old_legs = self.room[index], self.legs[index]
-        room = profile.capacity.units - agent.units_used if may_be_offered(agent, profile) else -1
-        legs = agent.channel_legs.copy()
+        room = -1  # no contact may be offered to who is not there
+        if agent.presence is _READY and not agent.lost and agent.session > 0 and not profile.closed:
+            room = profile.capacity.units - agent.units_used
         busy = since_ms == NEVER_MS or (legs and any(legs.values()))
-        self.room[index], self.legs[index] = room, legs
+        self._unwritten[index] = None
+        self.room[index] = room
+        self.legs[index] = legs.copy()
         self.since_ms[index] = NOT_IDLE if busy else since_ms
         if room < self.least_price:
             self.with_room.discard(index)

@@ -45,14 +45,16 @@ def expire_deadlines(ledger: Ledger, command: ExpireDeadlines, at_ms: int) -> tu
     agents: set[AgentId] = set()
     for deadline in ledger.deadlines.due(at_ms, PASS_MAX):
         contact_id = deadline.contact_id
-        contact = ledger.contacts[contact_id]
-        agent_id = _touched_agent(contact, deadline)
-        if contact_id in contacts or agent_id in agents:
+        if contact_id in contacts:
             break
         contacts.add(contact_id)
         if deadline.kind is _RETIREMENT:
             retired.append(contact_id)
             continue
+        contact = ledger.contacts[contact_id]
+        agent_id = _touched_agent(contact, deadline)
+        if agent_id in agents:
+            break
         if agent_id is not None:
             agents.add(agent_id)
         events.extend(_expire(ledger, contact, deadline, at_ms))
@@ -63,8 +65,6 @@ def expire_deadlines(ledger: Ledger, command: ExpireDeadlines, at_ms: int) -> tu
 
 def _touched_agent(contact: Contact, deadline: Deadline) -> AgentId | None:
     """Returns the agent whose record changes with the deadline, if there is one."""
-    if deadline.kind is _RETIREMENT:
-        return None
     leg = contact.owner if deadline.kind is Due.CLOSING else contact.leg(deadline.leg_id)
     return None if leg is None else leg.agent_id
 

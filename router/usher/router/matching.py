@@ -51,6 +51,8 @@ class Matcher:
     def __init__(
         self, policy: Policy, roster: Roster, tickets: Mapping[ContactId, Ticket] = NO_TICKETS
     ) -> None:
+        self.policy = policy
+        self.roster = roster
         self._exact_cells_max = policy.exact_cells_max
         self._agents = Agents(roster)
         self._kinds = Kinds(policy, self._agents)
@@ -80,10 +82,17 @@ class Matcher:
 
     def note(self, contacts: Iterable[Contact], agents: Iterable[Agent]) -> None:
         """These records are new or have changed; contacts may have ended."""
-        for contact in contacts:
-            self._noted_contacts[contact.contact_id] = contact
-        for agent in agents:
-            self._noted_agents[agent.agent_id] = agent
+        self.note_records(
+            {contact.contact_id: contact for contact in contacts},
+            {agent.agent_id: agent for agent in agents},
+        )
+
+    def note_records(
+        self, contacts: Mapping[ContactId, Contact], agents: Mapping[AgentId, Agent]
+    ) -> None:
+        """The same for records by their ids."""
+        self._noted_contacts.update(contacts)
+        self._noted_agents.update(agents)
 
     @property
     def lobby(self) -> Lobby:
@@ -209,7 +218,10 @@ class Matcher:
             noted, self._noted_contacts = self._noted_contacts, {}
             if self._tickets or self._lobby.live:
                 noted = self._lobby.take_in(noted)
-            self._take_in(noted)
+            if len(noted) >= TOGETHER and noted.keys() >= self._waiting.row_of.keys():
+                self._clear()
+            for contact in noted.values():
+                self._take_in(contact)
         if self._noted_agents:
             noted_agents, self._noted_agents = self._noted_agents, {}
             for agent in noted_agents.values():
@@ -219,21 +231,22 @@ class Matcher:
         if self._freed and not self._newcomers and not self._waiting.contacts:
             self._freed = {}  # nobody waits, so no allowed pair is left
 
-    def _take_in(self, noted: Mapping[ContactId, Contact]) -> None:
-        """Takes what has changed out of the columns; who waits now is a newcomer."""
-        waiting, newcomers, queues = self._waiting, self._newcomers, self._kinds.queues
-        if len(noted) >= TOGETHER and noted.keys() >= waiting.row_of.keys():
-            for kind in waiting.clear():
-                self._kinds.release(kind)
-            self._changed.clear()
-        for contact_id, contact in noted.items():
-            if contact_id in waiting.row_of:
-                self._kinds.release(waiting.drop(contact_id))
-                self._changed.pop(contact_id, None)
-            if contact.waits_unoffered and contact.facts.queue in queues:
-                newcomers[contact_id] = contact
-            elif newcomers:
-                newcomers.pop(contact_id, None)
+    def _take_in(self, contact: Contact) -> None:
+        """Takes a contact that has changed out of the columns; if it waits it is a newcomer."""
+        contact_id = contact.contact_id
+        if contact_id in self._waiting.row_of:
+            self._kinds.release(self._waiting.drop(contact_id))
+            self._changed.pop(contact_id, None)
+        if contact.waits_unoffered and contact.facts.queue in self._kinds.queues:
+            self._newcomers[contact_id] = contact
+        elif self._newcomers:
+            self._newcomers.pop(contact_id, None)
+
+    def _clear(self) -> None:
+        """Takes all contacts out of the columns."""
+        for kind in self._waiting.clear():
+            self._kinds.release(kind)
+        self._changed = {}
 
     def _enter(self) -> None:
         """Puts the newcomers into the columns; there they count as changed."""

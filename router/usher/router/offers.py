@@ -45,7 +45,7 @@ def make_offers(ledger: Ledger, pairs: "list[Pair]", at_ms: int) -> tuple[AnyEve
     events: list[AnyEvent] = []
     for pair in pairs:
         contact = ledger.contacts[pair.contact_id]
-        queue = ledger.queues[contact.facts.queue]
+        facts = contact.facts
         leg_id = LegId(f"{pair.contact_id}.{contact.leg_count + 1}")
         events.append(
             OfferMade(
@@ -54,13 +54,13 @@ def make_offers(ledger: Ledger, pairs: "list[Pair]", at_ms: int) -> tuple[AnyEve
                 pair.agent_id,
                 pair.price,
                 pair.wrap_up_price,
-                at_ms + queue.offer_timeout_ms,
+                at_ms + ledger.queues[facts.queue].offer_timeout_ms,
                 pair.score,
                 version,
                 pair.found,
             )
         )
-        rules = channel_rules(ledger, contact.facts.channel)
+        rules = channel_rules(ledger, facts.channel)
         if rules.automatic_accept:
             events.append(_accepted(pair.contact_id, leg_id, rules, at_ms))
     return tuple(events)

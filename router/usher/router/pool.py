@@ -103,16 +103,16 @@ class Pool:
 
     def apply(self, events: Sequence[AnyEvent], at_ms: int) -> None:
         """Applies all events of one record; the position is one higher afterwards."""
-        ledger = self.ledger
-        policy, roster = ledger.policy, ledger.roster
-        for event in events:
-            ledger.apply(event, at_ms)
-        if ledger.policy is not policy or ledger.roster is not roster:
+        ledger, matcher = self.ledger, self._matcher
+        ledger.apply_all(events, at_ms)
+        if matcher is None:
+            pass
+        elif matcher.policy is not ledger.policy or matcher.roster is not ledger.roster:
             self._matcher = None
-        if self._matcher is not None:
-            self._matcher.note(ledger.recent_contacts, ledger.recent_agents)
+        else:
+            matcher.note_records(ledger.recent_contacts, ledger.recent_agents)
             if self._matched:
-                self._matcher.settle()
+                matcher.settle()
                 self._matched = False
         ledger.close_record(at_ms)
 
@@ -136,9 +136,10 @@ class Pool:
     @property
     def needs_match(self) -> bool:
         """Returns whether a match may find a pair that the last one could not."""
-        if self._matcher is None and not self._may_match():
-            return False
-        return self.matcher.needs_match
+        matcher = self._matcher
+        if matcher is not None:
+            return matcher.needs_match
+        return self._may_match() and self.matcher.needs_match
 
     def _may_match(self) -> bool:
         ledger = self.ledger
@@ -191,8 +192,10 @@ class Pool:
         What the matcher has seen is settled when they are applied, or at once if there are none:
         such a match is left out of the journal.
         """
-        pairs = self.matcher.pairs(at_ms)
+        matcher = self.matcher
+        pairs = matcher.pairs(at_ms)
         self._matched = bool(pairs)
         if not pairs:
-            self.matcher.settle()
+            matcher.settle()
+            return ()
         return offers.make_offers(self.ledger, pairs, at_ms)

@@ -191,9 +191,8 @@ class Kind:
         self.ended = 0
         self.waiting = 0
         self.inside = 0
-        self.waiting_ms = 0
-        self.inside_ms = 0
-        self.counted_ms = 0
+        self._waiting_ms = 0
+        self._inside_ms = 0
 
     def arrivals(self, from_ms: int) -> Iterator[int]:
         """Returns when its contacts come."""
@@ -217,13 +216,21 @@ class Kind:
         return self._customers(self, self.began, attempt, at_ms)
 
     def count(self, at_ms: int, waiting: int, inside: int) -> None:
-        """Adds to those waiting and inside from now on, and to their sums over time before it."""
-        past_ms = at_ms - self.counted_ms
-        self.waiting_ms += self.waiting * past_ms
-        self.inside_ms += self.inside * past_ms
-        self.counted_ms = at_ms
+        """Adds to those waiting and inside from now on.
+
+        An integral over time up to T is the sum over all changes of change x (T - its moment).
+        """
         self.waiting += waiting
         self.inside += inside
+        self._waiting_ms -= waiting * at_ms
+        self._inside_ms -= inside * at_ms
+
+    def take_integrals_ms(self, at_ms: int) -> tuple[int, int]:
+        """Returns the integrals of the numbers waiting and inside up to now, and begins anew."""
+        waiting_ms, inside_ms = self.waiting * at_ms, self.inside * at_ms
+        taken = self._waiting_ms + waiting_ms, self._inside_ms + inside_ms
+        self._waiting_ms, self._inside_ms = -waiting_ms, -inside_ms
+        return taken
 
 
 class Return:

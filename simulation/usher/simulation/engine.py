@@ -44,12 +44,13 @@ class Engine:
 
     def do(self, command: c.AnyCommand) -> tuple[AnyEvent, ...]:
         """Gives the pool a command and lets people react; raises Refused, then nothing is done."""
-        events = self.pool.execute(command, self.now_ms)
+        pool, now_ms, reactions = self.pool, self.now_ms, self._reactions
+        events = pool.execute(command, now_ms)
         if events:
-            self.pool.apply(events, self.now_ms)
+            pool.apply(events, now_ms)
             self._due_known, self._unmatched = False, True
             for event in events:
-                reaction = self._reactions.get(type(event))
+                reaction = reactions.get(type(event))
                 if reaction is not None:
                     reaction(event)
         return events

@@ -109,19 +109,18 @@ class Recorder:
         return tuple(self._total(kind, at_ms, left_ms[kind.index]) for kind in self._kinds)
 
     def _total(self, kind: Kind, at_ms: int, left_ms: int) -> TypeTotals:
-        kind.count(at_ms, 0, 0)
+        waiting_ms, inside_ms = kind.take_integrals_ms(at_ms)
         began, ended, inside = self._before[kind.index]
         totals = TypeTotals(
             arrived=kind.began - began,
             ended=kind.ended - ended,
             inside_from=inside,
             inside_until=kind.inside,
-            waiting_ms=kind.waiting_ms,
-            inside_ms=kind.inside_ms,
+            waiting_ms=waiting_ms,
+            inside_ms=inside_ms,
             left_inside_ms=left_ms,
         )
         self._before[kind.index] = (kind.began, kind.ended, kind.inside)
-        kind.waiting_ms = kind.inside_ms = 0
         return totals
 
 
@@ -131,16 +130,14 @@ class _Level:
     def __init__(self) -> None:
         self._number = 0
         self._sum_ms = 0
-        self._since_ms = 0
 
     def change(self, at_ms: int, by: int) -> None:
-        """So many more go on from now on."""
-        self._sum_ms += self._number * (at_ms - self._since_ms)
-        self._since_ms = at_ms
+        """So many more go on from now on (the integral is summed as `Kind.count` does)."""
+        self._sum_ms -= by * at_ms
         self._number += by
 
     def take_ms(self, at_ms: int) -> int:
         """Returns the integral up to now and begins anew."""
-        self.change(at_ms, 0)
-        sum_ms, self._sum_ms = self._sum_ms, 0
+        whole_ms = self._number * at_ms
+        sum_ms, self._sum_ms = self._sum_ms + whole_ms, -whole_ms
         return sum_ms

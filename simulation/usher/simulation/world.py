@@ -113,8 +113,9 @@ class World:
             yield self._next_batch(steady.batch)
 
     def _next_batch(self, size: int) -> Batch:
-        while self._recorder.ended < size:
-            if not self._engine.step():
+        recorder, step = self._recorder, self._engine.step
+        while recorder.ended < size:
+            if not step():
                 raise Unstable("nothing is left to happen before the run is at its end")
         return self._checked(self._recorder.cut(self._engine.now_ms, self._crowd.live.values()))
 
