@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from usher.queue.rules import ChannelCapacity, Roster
+from usher.queue.rules import AgentProfile, ChannelCapacity, Roster
 from usher.queue.state import Agent
 from usher.queue.values import NEVER_MS, AgentId, ChannelName, Presence
 from usher.router.scoring import NOT_IDLE, Ints, Longs
@@ -30,6 +30,11 @@ NOT_SERVED = 1 << 20
 
 # Bound once: before Python 3.12 a look-up in an Enum class takes longer than what is done with it.
 _READY: Final = Presence.READY
+
+
+def may_be_offered(agent: Agent, profile: AgentProfile) -> bool:
+    """Returns whether the agent is there for new contacts at all, whatever its room."""
+    return agent.presence is _READY and not agent.lost and agent.session > 0 and not profile.closed
 
 
 class Agents:
@@ -94,9 +99,7 @@ class Agents:
             return -1
         profile, since_ms, legs = self.profiles[index], agent.idle_since_ms, agent.channel_legs
         old_room, old_legs = self.room[index], self.legs[index]
-        room = -1  # no contact may be offered to who is not there
-        if agent.presence is _READY and not agent.lost and agent.session > 0 and not profile.closed:
-            room = profile.capacity.units - agent.units_used
+        room = profile.capacity.units - agent.units_used if may_be_offered(agent, profile) else -1
         busy = since_ms == NEVER_MS or (legs and any(legs.values()))
         self._unwritten[index] = None
         self.room[index] = room
