@@ -15,7 +15,16 @@ from usher.queue.rules import ChannelRules, Policy, QueueRules
 from usher.queue.values import AgentId, ChannelName, QueueName
 from usher.router.findings import Finding, Place, Reason, Severity
 from usher.router.policy import check_roster, known_channels
-from usher.simulation.scenario import ContactType, Day, Group, Listed, Scenario, Steady
+from usher.simulation.scenario import (
+    ContactType,
+    Day,
+    Group,
+    GroupName,
+    Listed,
+    Scenario,
+    Steady,
+    TypeName,
+)
 from usher.simulation.staff import Worker, roster_of
 
 _NAMED_MOST = 10
@@ -44,6 +53,19 @@ def check_routing(scenario: Scenario, policy: Policy) -> list[Finding]:
     for name, group in scenario.groups.items():
         findings += routing.check_answering(("groups", name, "answering"), group)
     return findings + list(_check_profiles(scenario, policy))
+
+
+def servers_of(scenario: Scenario, policy: Policy) -> dict[TypeName, tuple[GroupName, ...]]:
+    """Returns the groups that may serve each type while on duty, in the scenario's order."""
+    queues = {queue.name: queue for queue in policy.queues if not queue.closed}
+    return {
+        type_name: tuple(
+            name
+            for name, group in scenario.groups.items()
+            if not _lacks_on_duty(group, rules, queues.get(rules.queue))
+        )
+        for type_name, rules in scenario.types.items()
+    }
 
 
 class _Routing:
@@ -147,7 +169,15 @@ def _check_service(place: Place, lacking: dict[str, dict[str, str]]) -> Iterator
 def _lacks(
     group: Group, rules: ContactType, queue: QueueRules | None, horizon: Day | Steady
 ) -> dict[str, str]:
-    """Returns what a group would need to serve contacts of a type, and what it has instead.
+    """Returns what a group would need to serve contacts of a type, and what it has instead."""
+    lacks = _lacks_on_duty(group, rules, queue)
+    if not _is_ever_on_duty(group, horizon):
+        lacks["somebody on duty"] = "nobody"
+    return lacks
+
+
+def _lacks_on_duty(group: Group, rules: ContactType, queue: QueueRules | None) -> dict[str, str]:
+    """Returns what a group on duty would lack.
 
     As the pool decides (`usher.router.skills`). Without a queue they are visitors of a branch: what
     the queue of their service asks for does not stand in the policy, and is not looked at.
@@ -168,8 +198,6 @@ def _lacks(
         lacks |= _lacks_for(queue, group)
     if spoken and asked and not spoken & asked:
         lacks[f"a language of {listed(rules.languages)}"] = listed(group.languages)
-    if not _is_ever_on_duty(group, horizon):
-        lacks["somebody on duty"] = "nobody"
     return lacks
 
 

@@ -39,7 +39,7 @@ DAY_COLUMNS = ("case", "from", "until", "figure", "unit", "mean", "p5", "p95")
 
 def as_csv(results: Sequence[Result]) -> str:
     """Returns CSV under `FIGURE_COLUMNS`: a line for each case, type and figure."""
-    return _csv(FIGURE_COLUMNS, _figure_rows(results))
+    return csv_text(FIGURE_COLUMNS, _figure_rows(results))
 
 
 def day_as_csv(results: Sequence[Result]) -> str:
@@ -54,7 +54,7 @@ def day_as_csv(results: Sequence[Result]) -> str:
         for part in day_parts(result)
         for name, course in ((course.name, course) for course in COURSES)
     )
-    return _csv(DAY_COLUMNS, rows)
+    return csv_text(DAY_COLUMNS, rows)
 
 
 def frame_columns(results: Sequence[Result]) -> dict[str, list[Field]]:
@@ -63,11 +63,11 @@ def frame_columns(results: Sequence[Result]) -> dict[str, list[Field]]:
     return {name: [row[at] for row in rows] for at, name in enumerate(FIGURE_COLUMNS)}
 
 
-def as_json(results: Sequence[Result]) -> str:
+def as_json(results: Sequence[Result], more: Mapping[str, object] | None = None) -> str:
     """Returns one JSON object with all that the tables hold; raises ValueError for no results.
 
     `figures` and `day_figures` tell titles and units by name. Of each case, `figures` and
-    `difference` (from the first case) are by type, then by figure.
+    `difference` (from the first case) are by type, then by figure. `more` is put beside them.
     """
     check_results(results)
     told = {
@@ -76,7 +76,13 @@ def as_json(results: Sequence[Result]) -> str:
         "figures": {figure.name: _Told(figure.title, figure.unit) for figure in FIGURES},
         "day_figures": {course.name: _Told(course.title, course.unit) for course in COURSES},
         "cases": [_case(results[0], result) for result in results],
+        **(more or {}),
     }
+    return json_text(told)
+
+
+def json_text(told: Mapping[str, object]) -> str:
+    """Returns an object as JSON that people can read too."""
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
 
 
@@ -150,7 +156,8 @@ def _spread(part: DayPart, name: str) -> tuple[float | None, ...]:
     return (None,) * 3 if spread is None else (spread.mean, spread.low, spread.high)
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Field]]) -> str:
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Field]]) -> str:
+    """Returns lines of CSV under a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -51,6 +51,9 @@ from usher.simulation.report.wording import (
 if TYPE_CHECKING:
     from usher.simulation.report.plots import Plot
 
+Section = tuple[str, str, Markup]
+"""A word of our own that is its id, its heading, its content."""
+
 _IN_SHORT: Final = ("service_level", "abandoned", "mean_wait", "occupancy", "agent_hours", "cost")
 
 
@@ -63,15 +66,21 @@ class ReportsMissing(Exception):
         )
 
 
-def page(results: Sequence[Result], title: str, notes: Sequence[str] = ()) -> str:
+def page(
+    results: Sequence[Result],
+    title: str,
+    notes: Sequence[str] = (),
+    own: Sequence[Section] = (),
+) -> str:
     """Returns the report of cases, the first of which the others are compared with, as HTML.
 
-    `notes` are sentences of the caller's own. Raises ValueError for no results, ReportsMissing
-    without matplotlib.
+    `notes` are sentences, `own` sections of the caller's, which come first. Raises ValueError
+    for no results, ReportsMissing without matplotlib.
     """
     check_results(results)
     day_plots, case_plots = _plots(results)
     sections = [
+        *own,
         ("short", "In short", _in_short(results)),
         ("asked", "What was asked", _asked(results)),
         ("compared", f"Compared with {results[0].case.name}", _compared(results, case_plots)),
@@ -186,7 +195,7 @@ def _compared(results: Sequence[Result], plots: Sequence["Plot"]) -> Markup:
     headers = ["figure", "unit", *(result.case.name for result in results[1:])]
     caption = f"Difference from {first.case.name}"
     differences = table(caption, headers, comparison_rows(results), words=2)
-    return Markup(differences + paragraph(mark_text(first)) + "".join(map(_plot, plots)))
+    return Markup(differences + paragraph(mark_text(first)) + "".join(map(plotted, plots)))
 
 
 def _through_the_day(results: Sequence[Result], plots: Sequence["Plot"]) -> Markup:
@@ -196,7 +205,7 @@ def _through_the_day(results: Sequence[Result], plots: Sequence["Plot"]) -> Mark
         for result in results
         if (parts := day_parts(result))
     ]
-    return Markup("".join([*map(_plot, plots), *tables]))
+    return Markup("".join([*map(plotted, plots), *tables]))
 
 
 def _all_figures(results: Sequence[Result]) -> Markup:
@@ -212,7 +221,8 @@ def _all_figures(results: Sequence[Result]) -> Markup:
     return Markup("".join(tables))
 
 
-def _plot(plot: "Plot") -> Markup:
+def plotted(plot: "Plot") -> Markup:
+    """Returns a plot with its title and caption."""
     words = element("figcaption", element("h3", text(plot.title)), paragraph(plot.caption))
     drawn = scrolled(plot.title, inline_svg(plot.svg, plot.name, plot.alt))
     return element("figure", words, drawn)

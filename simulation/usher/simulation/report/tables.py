@@ -80,6 +80,11 @@ def comparison_table(results: Sequence[Result], type_name: str = ALL) -> Table:
     return _filled(_table(title, ("figure", "unit"), heads), comparison_rows(results, type_name))
 
 
+def rows_table(title: str, headers: Sequence[str], rows: Sequence[Row], *, words: int) -> Table:
+    """Returns a table of these rows; after `words` columns come numbers."""
+    return _filled(_table(title, headers[:words], headers[words:]), rows)
+
+
 def figure_rows(result: Result) -> tuple[Row, ...]:
     """Returns a row for each figure: title, unit, and what it is for each of `types_of`."""
     return tuple(

@@ -1,0 +1,164 @@
+"""A staffing proposed for a scenario: by theory, by interval, by shifts; and cases to hold it to.
+
+    demands -> theory -> search by interval -> shifts -> cases: today, shifts, by interval, and a
+    few agents more and fewer
+
+It must not know files, screens or how a report is made.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from usher.simulation.demands import given, theory_counts
+from usher.simulation.experiment import Case
+from usher.simulation.goals import Check, Evidence, Goals
+from usher.simulation.scenario import GroupName
+from usher.simulation.shift_plan import ShiftPlan, ShiftRule, check_rule, rules_of, shift_plan
+from usher.simulation.staffing import (
+    Int64s,
+    Posts,
+    Timetable,
+    posts_by_interval,
+    timetable_of,
+)
+from usher.simulation.staffing_search import Ending, Found, Tell, search
+from usher.simulation.trials import Ledger, Setting, Trials
+
+TODAY: Final = "today"
+SHIFTS: Final = "shifts"
+BY_INTERVAL: Final = "by interval"
+STEPS: Final = (-2, -1, 1, 2)
+STEP_SHARE: Final = 0.05
+"""Of the agents on duty: what one step of a trade-off curve adds or takes, at least one agent."""
+_ROOM: Final = 20
+
+
+class Proposal(Struct, frozen=True, eq=False, kw_only=True):
+    """What was found. `plan` is None if the search ended before its goals were met."""
+
+    goals: Goals
+    timetable: Timetable
+    theory: dict[GroupName, Int64s]
+    posts: Posts
+    found: Found
+    """By interval."""
+    checks: tuple[Check, ...]
+    seen: Evidence | None
+    """What the replications of the search showed of it; None if they were not all run."""
+    plan: ShiftPlan | None
+    runs: int
+    staffings: int
+
+    @property
+    def is_stopped(self) -> bool:
+        """Returns whether an interrupt ended it."""
+        endings = [self.found.ending, *([] if self.plan is None else [self.plan.found.ending])]
+        return Ending.STOPPED in endings
+
+    def needed(self) -> dict[GroupName, Int64s]:
+        """Returns the agents found by group and interval."""
+        return self.posts.on_duty(self.found.counts)
+
+    def on_duty(self) -> dict[GroupName, Int64s] | None:
+        """Returns the agents on duty by the shifts, by group and interval."""
+        if self.plan is None:
+            return None
+        none = {name: np.zeros(self.timetable.count, dtype=np.int64) for name in self.theory}
+        return none | self.plan.posts.on_duty(self.plan.found.counts)
+
+
+def propose(
+    setting: Setting,
+    rules: Sequence[ShiftRule],
+    executor: Executor,
+    *,
+    agents_most: int | None = None,
+    tell: Tell | None = None,
+    ledger: Ledger | None = None,
+) -> Proposal:
+    """Returns a staffing for the setting's scenario.
+
+    `rules`: the kinds of shift of every group; none: those that the group works today.
+    `agents_most` on duty at once; None: four times what theory says at its peak, and 20. Raises
+    ValueError for what cannot be staffed, Unreachable if no allowed number of agents meets the
+    goals.
+    """
+    scenario, goals = setting.scenario, setting.goals
+    timetable = timetable_of(scenario, setting.plan.interval_min)
+    for rule in rules:
+        check_rule(rule, timetable)
+    posts = posts_by_interval(scenario, timetable)
+    counted = ledger or Ledger(setting.runs_most)
+    trials = Trials(setting, posts, executor, counted)
+    shares = given(scenario, setting.policy, timetable)
+    wanted = goals.wanted_types(scenario)
+    theory = theory_counts(scenario, shares, goals.targets, wanted, timetable)
+    start = np.concatenate([theory[name] for name in scenario.groups])
+    peak = int(start.reshape(-1, timetable.count).sum(axis=0).max())
+    most = 4 * peak + _ROOM if agents_most is None else agents_most
+    found = search(trials, posts, _within(start, most, timetable), agents_most=most, tell=tell)
+    plan = None
+    if found.is_met and found.ending is not Ending.STOPPED:
+        of_groups = {
+            name: tuple(rules) or rules_of(group, timetable)
+            for name, group in scenario.groups.items()
+        }
+        machinery = (executor, counted, tell)
+        plan = shift_plan(posts.on_duty(found.counts), of_groups, setting, timetable, machinery)
+    return Proposal(
+        goals=goals,
+        timetable=timetable,
+        theory=theory,
+        posts=posts,
+        found=found,
+        checks=trials.checks,
+        seen=trials.remembered(found.counts),
+        plan=plan,
+        runs=counted.runs,
+        staffings=counted.staffings,
+    )
+
+
+def cases_of(proposal: Proposal, today: Case) -> tuple[Case, ...]:
+    """Returns today's case, the shifts, the staffing by interval, and some with more and fewer."""
+    scenario, policy = today.scenario, today.policy
+    cases = [Case(TODAY, scenario, policy)]
+    if proposal.plan is not None:
+        plan = proposal.plan
+        staffed = plan.posts.scenario(scenario, plan.found.counts)
+        cases.append(Case(SHIFTS, staffed, policy))
+    for step, counts in ((0, proposal.found.counts), *_variations(proposal).items()):
+        name = f"{BY_INTERVAL} {step:+d}" if step else BY_INTERVAL
+        cases.append(Case(name, proposal.posts.scenario(scenario, counts), policy))
+    return tuple(cases)
+
+
+def _variations(proposal: Proposal) -> Mapping[int, Int64s]:
+    """Returns staffings by interval with so many steps of agents more or fewer in each interval.
+
+    They are of the group that has most agents there; where somebody is needed, one stays.
+    """
+    groups, count = len(proposal.theory), proposal.timetable.count
+    found = proposal.found.counts.reshape(groups, count)
+    largest, total = found.argmax(axis=0), found.sum(axis=0)
+    size = np.maximum(1, np.rint(STEP_SHARE * total)).astype(np.int64)
+    variations = {}
+    for step in STEPS:
+        counts, columns = found.copy(), np.arange(count)
+        changed = counts[largest, columns] + np.where(total > 0, step * size, 0)
+        counts[largest, columns] = np.maximum(changed, np.minimum(total, 1))
+        variations[step] = counts.reshape(-1)
+    return variations
+
+
+def _within(start: Int64s, agents_most: int, timetable: Timetable) -> Int64s:
+    """Returns a start with no more agents on duty at once than are allowed."""
+    rows = start.reshape(-1, timetable.count).copy()
+    for row in rows[::-1]:
+        over = np.maximum(rows.sum(axis=0) - agents_most, 0)
+        row -= np.minimum(row, over)
+    return rows.reshape(-1)

@@ -1,0 +1,122 @@
+"""The search for a staffing: against all staffings there are, in small cases with the same days."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from tests.simulation.staffing_kit import (
+    best_of_all,
+    chats,
+    group,
+    level,
+    scenario,
+    setting,
+    trials_of,
+)
+
+from usher.queue.values import Channel, QueueName
+from usher.simulation.distributions import Deterministic
+from usher.simulation.goals import Goals
+from usher.simulation.needs import Targets
+from usher.simulation.neighbourhood import moves_by_interval
+from usher.simulation.scenario import ContactType, Group, Listed
+from usher.simulation.staffing import Posts, moved
+from usher.simulation.staffing_rise import Unreachable
+from usher.simulation.staffing_search import Ending, search
+from usher.simulation.trials import Trials
+
+ANY_LEFT = 1.0
+
+
+@cache
+def one_type(*, in_every_interval: bool) -> tuple[Trials, Posts]:
+    """Returns two hours of one type and one group."""
+    day = scenario({"ask": chats("ask", 20, 45)}, {"front": group("ask")}, 2)
+    goals = Goals(targets=level(0.8), left_share=ANY_LEFT, in_every_interval=in_every_interval)
+    return trials_of(setting(day, goals, "ask"))
+
+
+@pytest.mark.parametrize("in_every_interval", [True, False])
+@pytest.mark.parametrize("start", [0, 1, 7])
+def test_one_type_gets_the_least_of_all_staffings(start: int, in_every_interval: bool) -> None:
+    trials, posts = one_type(in_every_interval=in_every_interval)
+    expected, _ = best_of_all(trials, posts, 6)
+    found = search(trials, posts, np.full(2, start, dtype=np.int64), agents_most=20)
+    assert (True, Ending.MINIMUM) == (found.is_met, found.ending)
+    assert expected == float(posts.costs() @ found.counts), found.counts
+
+
+def test_no_move_of_the_neighbourhood_is_left() -> None:
+    trials, posts = one_type(in_every_interval=True)
+    found = search(trials, posts, np.array([9, 2]), agents_most=20).counts
+    costs = posts.costs()
+    for move in moves_by_interval(posts):
+        other = moved(found, move)
+        if (other >= 0).all() and costs @ other < costs @ found:
+            assert not trials.meets(other), move
+
+
+def two_types(**groups: Group) -> tuple[Trials, Posts]:
+    """Returns an hour of two types, served by these groups."""
+    types = {name: chats(name, 14.0) for name in ("buy", "ask")}
+    goals = Goals(targets=level(0.8), types=("buy", "ask"), left_share=ANY_LEFT)
+    return trials_of(setting(scenario(types, groups, 1), goals, "buy", "ask", replications=20))
+
+
+@pytest.mark.parametrize("price", [22.0, 30.0, 60.0])
+def test_the_mix_of_groups_is_the_cheapest_of_all(price: float) -> None:
+    trials, posts = two_types(
+        buyers=group("buy"), askers=group("ask"), both=group("buy", "ask", cost_per_hour=price)
+    )
+    expected, best = best_of_all(trials, posts, 3)
+    found = search(trials, posts, np.array([2, 2, 0]), agents_most=20)
+    assert expected == float(posts.costs() @ found.counts), (best, found.counts)
+
+
+def test_dear_generalists_are_left_out_and_cheap_ones_are_all() -> None:
+    for price, expected in ((60.0, [True, True, False]), (21.0, [False, False, True])):
+        trials, posts = two_types(
+            buyers=group("buy"), askers=group("ask"), both=group("buy", "ask", cost_per_hour=price)
+        )
+        found = search(trials, posts, np.array([1, 1, 1]), agents_most=20)
+        assert expected == (found.counts > 0).tolist()
+
+
+def carried_over() -> tuple[Trials, Posts]:
+    """Returns two hours: six chats late in the first keep agents busy far into the second."""
+    at_s = [8 * 3600 + 3000] * 6 + [9 * 3600 + 60 * minute for minute in range(1, 20)]
+    kind = ContactType(
+        queue=QueueName("ask"),
+        channel=Channel.CHAT,
+        arrivals=Listed(at_s=tuple(map(float, at_s))),
+        handling=Deterministic(500.0),
+    )
+    day = scenario({"ask": kind}, {"front": group("ask")}, 2)
+    goals = Goals(targets=Targets(speed_of_answer_s=300.0), left_share=ANY_LEFT)
+    return trials_of(setting(day, goals, "ask", replications=1))
+
+
+def test_an_agent_in_the_interval_before_is_found_where_it_helps() -> None:
+    trials, posts = carried_over()
+    expected, _ = best_of_all(trials, posts, 12)
+    for start in ([0, 0], [2, 12], [6, 6]):
+        found = search(trials, posts, np.array(start), agents_most=30)
+        assert expected == float(posts.costs() @ found.counts), (start, found.counts)
+
+
+def test_goals_that_no_agents_meet_are_told_with_their_interval() -> None:
+    trials, posts = one_type(in_every_interval=True)
+    with pytest.raises(
+        Unreachable, match=r"service level of all contacts from 09:00 on: found 0\."
+    ):
+        search(trials, posts, np.array([3, 2]), agents_most=3)
+
+
+def test_a_search_that_may_run_no_more_keeps_the_best_so_far() -> None:
+    day = scenario({"ask": chats("ask", 20, 45)}, {"front": group("ask")}, 2)
+    given = setting(day, Goals(targets=level(0.8), left_share=ANY_LEFT), "ask")
+    trials, posts = trials_of(given, runs_most=40)
+    found = search(trials, posts, np.array([9, 9]), agents_most=20)
+    assert (True, Ending.RUNS_USED_UP) == (found.is_met, found.ending)
+    assert trials.remembered(found.counts) is not None
+    assert found.counts.sum() < 18
