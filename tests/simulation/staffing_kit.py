@@ -80,7 +80,7 @@ def level(share: float) -> Targets:
     return Targets(service_level=target)
 
 
-def setting(day: Scenario, goals: Goals, *queues: str, replications: int = 12) -> Setting:
+def setting(day: Scenario, goals: Goals, *queues: str, replications: int = 6) -> Setting:
     """Returns what staffings of a small day are tried for, by hours."""
     plan = Plan(replications=replications, interval_min=60)
     return Setting(scenario=day, policy=policy(*queues), goals=goals, plan=plan)

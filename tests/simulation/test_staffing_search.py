@@ -31,7 +31,7 @@ ANY_LEFT = 1.0
 @cache
 def one_type(*, in_every_interval: bool) -> tuple[Trials, Posts]:
     """Returns two hours of one type and one group."""
-    day = scenario({"ask": chats("ask", 20, 45)}, {"front": group("ask")}, 2)
+    day = scenario({"ask": chats("ask", 10, 25)}, {"front": group("ask")}, 2)
     goals = Goals(targets=level(0.8), left_share=ANY_LEFT, in_every_interval=in_every_interval)
     return trials_of(setting(day, goals, "ask"))
 
@@ -40,15 +40,15 @@ def one_type(*, in_every_interval: bool) -> tuple[Trials, Posts]:
 @pytest.mark.parametrize("start", [0, 1, 7])
 def test_one_type_gets_the_least_of_all_staffings(start: int, in_every_interval: bool) -> None:
     trials, posts = one_type(in_every_interval=in_every_interval)
-    expected, _ = best_of_all(trials, posts, 6)
-    found = search(trials, posts, np.full(2, start, dtype=np.int64), agents_most=20)
+    expected, _ = best_of_all(trials, posts, 5)
+    found = search(trials, posts, [np.full(2, start)], agents_most=20)
     assert (True, Ending.MINIMUM) == (found.is_met, found.ending)
     assert expected == float(posts.costs() @ found.counts), found.counts
 
 
 def test_no_move_of_the_neighbourhood_is_left() -> None:
     trials, posts = one_type(in_every_interval=True)
-    found = search(trials, posts, np.array([9, 2]), agents_most=20).counts
+    found = search(trials, posts, [np.array([9, 2])], agents_most=20).counts
     costs = posts.costs()
     for move in moves_by_interval(posts):
         other = moved(found, move)
@@ -58,28 +58,20 @@ def test_no_move_of_the_neighbourhood_is_left() -> None:
 
 def two_types(**groups: Group) -> tuple[Trials, Posts]:
     """Returns an hour of two types, served by these groups."""
-    types = {name: chats(name, 14.0) for name in ("buy", "ask")}
+    types = {name: chats(name, 10.0) for name in ("buy", "ask")}
     goals = Goals(targets=level(0.8), types=("buy", "ask"), left_share=ANY_LEFT)
-    return trials_of(setting(scenario(types, groups, 1), goals, "buy", "ask", replications=20))
+    return trials_of(setting(scenario(types, groups, 1), goals, "buy", "ask", replications=8))
 
 
-@pytest.mark.parametrize("price", [22.0, 30.0, 60.0])
+@pytest.mark.parametrize("price", [22.0, 60.0])
 def test_the_mix_of_groups_is_the_cheapest_of_all(price: float) -> None:
     trials, posts = two_types(
         buyers=group("buy"), askers=group("ask"), both=group("buy", "ask", cost_per_hour=price)
     )
     expected, best = best_of_all(trials, posts, 3)
-    found = search(trials, posts, np.array([2, 2, 0]), agents_most=20)
+    found = search(trials, posts, [np.array([2, 2, 0]), np.array([0, 0, 4])], agents_most=20)
     assert expected == float(posts.costs() @ found.counts), (best, found.counts)
-
-
-def test_dear_generalists_are_left_out_and_cheap_ones_are_all() -> None:
-    for price, expected in ((60.0, [True, True, False]), (21.0, [False, False, True])):
-        trials, posts = two_types(
-            buyers=group("buy"), askers=group("ask"), both=group("buy", "ask", cost_per_hour=price)
-        )
-        found = search(trials, posts, np.array([1, 1, 1]), agents_most=20)
-        assert expected == (found.counts > 0).tolist()
+    assert (price < 40) == bool(found.counts[2]), "cheap generalists are used, dear ones are not"
 
 
 def carried_over() -> tuple[Trials, Posts]:
@@ -92,7 +84,7 @@ def carried_over() -> tuple[Trials, Posts]:
         handling=Deterministic(500.0),
     )
     day = scenario({"ask": kind}, {"front": group("ask")}, 2)
-    goals = Goals(targets=Targets(speed_of_answer_s=300.0), left_share=ANY_LEFT)
+    goals = Goals(targets=Targets(speed_of_answer_s=300.0))
     return trials_of(setting(day, goals, "ask", replications=1))
 
 
@@ -100,7 +92,7 @@ def test_an_agent_in_the_interval_before_is_found_where_it_helps() -> None:
     trials, posts = carried_over()
     expected, _ = best_of_all(trials, posts, 12)
     for start in ([0, 0], [2, 12], [6, 6]):
-        found = search(trials, posts, np.array(start), agents_most=30)
+        found = search(trials, posts, [np.array(start)], agents_most=30)
         assert expected == float(posts.costs() @ found.counts), (start, found.counts)
 
 
@@ -109,14 +101,14 @@ def test_goals_that_no_agents_meet_are_told_with_their_interval() -> None:
     with pytest.raises(
         Unreachable, match=r"service level of all contacts from 09:00 on: found 0\."
     ):
-        search(trials, posts, np.array([3, 2]), agents_most=3)
+        search(trials, posts, [np.array([3, 2])], agents_most=3)
 
 
 def test_a_search_that_may_run_no_more_keeps_the_best_so_far() -> None:
-    day = scenario({"ask": chats("ask", 20, 45)}, {"front": group("ask")}, 2)
+    day = scenario({"ask": chats("ask", 10, 25)}, {"front": group("ask")}, 2)
     given = setting(day, Goals(targets=level(0.8), left_share=ANY_LEFT), "ask")
-    trials, posts = trials_of(given, runs_most=40)
-    found = search(trials, posts, np.array([9, 9]), agents_most=20)
+    trials, posts = trials_of(given, runs_most=30)
+    found = search(trials, posts, [np.array([9, 9])], agents_most=20)
     assert (True, Ending.RUNS_USED_UP) == (found.is_met, found.ending)
     assert trials.remembered(found.counts) is not None
     assert found.counts.sum() < 18

@@ -43,8 +43,16 @@ class Given(Struct, frozen=True, kw_only=True):
     demands: tuple[Demand, ...]
 
 
-def given(scenario: Scenario, policy: Policy, timetable: Timetable) -> dict[GroupName, Given]:
-    """Returns the demands of the groups that are given a type; raises ValueError if nobody may."""
+def given(
+    scenario: Scenario,
+    policy: Policy,
+    timetable: Timetable,
+    preferred: GroupName | None = None,
+) -> dict[GroupName, Given]:
+    """Returns the demands of the groups that are given a type; raises ValueError if nobody may.
+
+    A `preferred` group is given all that it may serve, at whatever cost.
+    """
     shared: dict[GroupName, list[TypeName]] = {}
     for type_name, names in servers_of(scenario, policy).items():
         if not names:
@@ -54,7 +62,9 @@ def given(scenario: Scenario, policy: Policy, timetable: Timetable) -> dict[Grou
             name: prices[name] * _work_s(scenario, type_name, scenario.groups[name], policy)
             for name in names
         }
-        shared.setdefault(min(costs, key=lambda name: costs[name]), []).append(type_name)
+        cheapest = min(costs, key=lambda name: costs[name])
+        server = preferred if preferred in costs else cheapest
+        shared.setdefault(server, []).append(type_name)
     return {
         name: Given(
             types=tuple(types),

@@ -3,8 +3,8 @@
     removal       one agent fewer on a post
     exchange      in one interval: one agent of a group for one or two of others,
                   or two agents for one of another group
-    earlier       one agent more in an interval for two fewer in those after it: work that is not
-                  left waiting need not be done later
+    postponement  one agent more in an interval for two fewer in those after it, or before it: work
+                  that is not left waiting need not be done later, and the other way round
 
 Which of them lower the cost is for the caller to say.
 """
@@ -31,8 +31,14 @@ def moves_by_interval(posts: Posts) -> list[Move]:
     for interval in range(count):
         moves += _exchanges([row[interval] for row in groups])
     for row in groups:
-        moves += _earlier(row)
+        moves += _postponements(row)
     return moves
+
+
+def first_of_postponement(move: Move, posts: Posts) -> int | None:
+    """Returns the earliest post of a move that moves work between intervals, None for others."""
+    order = sorted((posts.posts[at].intervals[0], at) for at, _ in move)
+    return order[0][1] if order[0][0] != order[-1][0] else None
 
 
 def _exchanges(alike: list[int]) -> Iterator[Move]:
@@ -48,12 +54,13 @@ def _exchanges(alike: list[int]) -> Iterator[Move]:
                 yield ((one, -1), *_changes(pair, 1))
 
 
-def _earlier(row: list[int]) -> Iterator[Move]:
-    """Yields the moves from later intervals of a group to the one before."""
-    for place in range(1, len(row)):
-        yield ((row[place - 1], 1), (row[place], -2))
-        if place + 1 < len(row):
-            yield ((row[place - 1], 1), (row[place], -1), (row[place + 1], -1))
+def _postponements(row: list[int]) -> Iterator[Move]:
+    """Yields the postponements of a group, both ways."""
+    for way in (row, row[::-1]):
+        for place in range(1, len(way)):
+            yield ((way[place - 1], 1), (way[place], -2))
+            if place + 1 < len(way):
+                yield ((way[place - 1], 1), (way[place], -1), (way[place + 1], -1))
 
 
 def _changes(pair: tuple[int, int], by: int) -> Move:

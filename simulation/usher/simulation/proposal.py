@@ -34,6 +34,7 @@ BY_INTERVAL: Final = "by interval"
 STEPS: Final = (-2, -1, 1, 2)
 STEP_SHARE: Final = 0.05
 """Of the agents on duty: what one step of a trade-off curve adds or takes, at least one agent."""
+STARTS_MOST: Final = 3
 _ROOM: Final = 20
 
 
@@ -94,13 +95,12 @@ def propose(
     posts = posts_by_interval(scenario, timetable)
     counted = ledger or Ledger(setting.runs_most)
     trials = Trials(setting, posts, executor, counted)
-    shares = given(scenario, setting.policy, timetable)
-    wanted = goals.wanted_types(scenario)
-    theory = theory_counts(scenario, shares, goals.targets, wanted, timetable)
-    start = np.concatenate([theory[name] for name in scenario.groups])
-    peak = int(start.reshape(-1, timetable.count).sum(axis=0).max())
+    theory = _by_theory(setting, timetable, None)
+    starts = _starts(setting, posts, theory)
+    peak = int(max(start.reshape(-1, timetable.count).sum(axis=0).max() for start in starts))
     most = 4 * peak + _ROOM if agents_most is None else agents_most
-    found = search(trials, posts, _within(start, most, timetable), agents_most=most, tell=tell)
+    within = [_within(start, most, timetable) for start in starts]
+    found = search(trials, posts, within, agents_most=most, tell=tell)
     plan = None
     if found.is_met and found.ending is not Ending.STOPPED:
         of_groups = {
@@ -135,6 +135,32 @@ def cases_of(proposal: Proposal, today: Case) -> tuple[Case, ...]:
         name = f"{BY_INTERVAL} {step:+d}" if step else BY_INTERVAL
         cases.append(Case(name, proposal.posts.scenario(scenario, counts), policy))
     return tuple(cases)
+
+
+def _by_theory(
+    setting: Setting, timetable: Timetable, preferred: GroupName | None
+) -> dict[GroupName, Int64s]:
+    scenario, goals = setting.scenario, setting.goals
+    shares = given(scenario, setting.policy, timetable, preferred)
+    wanted = goals.wanted_types(scenario)
+    return theory_counts(scenario, shares, goals.targets, wanted, timetable)
+
+
+def _starts(setting: Setting, posts: Posts, theory: dict[GroupName, Int64s]) -> list[Int64s]:
+    """Returns where searches begin: types with the cheapest group, or together with one group.
+
+    A group that serves many types has fewer agents idle than groups of their own; theory by group
+    alone does not show that. The cheapest of these starts, with the first one among them.
+    """
+    names = setting.scenario.groups
+    first = np.concatenate([theory[name] for name in names])
+    others: list[Int64s] = []
+    for preferred in names:
+        counts = _by_theory(setting, posts.timetable, preferred)
+        start = np.concatenate([counts[name] for name in names])
+        if not any((start == other).all() for other in (first, *others)):
+            others.append(start)
+    return [first, *sorted(others, key=posts.cost)[: STARTS_MOST - 1]]
 
 
 def _variations(proposal: Proposal) -> Mapping[int, Int64s]:

@@ -77,6 +77,10 @@ class Posts(Struct, frozen=True, kw_only=True):
         """Returns the cost of one agent for each post."""
         return np.array([post.cost for post in self.posts], dtype=np.float64)
 
+    def cost(self, counts: Int64s) -> float:
+        """Returns the cost of a day."""
+        return float(self.costs() @ counts)
+
     def agent_hours(self, counts: Int64s) -> float:
         """Returns the hours of all agents, breaks included."""
         minutes = [post.shift.until_min - post.shift.from_min for post in self.posts]

@@ -21,10 +21,12 @@ the neighbourhood. It must not know scenarios, or how replications are run.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from enum import Enum
+from functools import partial
 from typing import Final
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from usher.simulation.goals import (
     Check,
@@ -34,13 +36,16 @@ from usher.simulation.goals import (
     shortfalls,
     values,
 )
-from usher.simulation.neighbourhood import moves_by_interval, removals
+from usher.simulation.neighbourhood import first_of_postponement, moves_by_interval, removals
 from usher.simulation.staffing import Int64s, Move, Posts, moved
 from usher.simulation.staffing_rise import Rise
 from usher.simulation.trials import LOOK, RunsUsedUp, Trials
 
 CARRIED_MOST: Final = 3
 """Intervals in which work that was left waiting is looked for."""
+CARRIED_SHARE: Final = 0.25
+"""Work counts as carried over if an agent fewer costs the next interval this share of what it costs
+its own."""
 _ROUNDING: Final = 1e-9
 
 Tell = Callable[[str, float], None]
@@ -64,15 +69,32 @@ class Found(Struct, frozen=True, eq=False, kw_only=True):
 
 
 def search(
-    trials: Trials, posts: Posts, start: Int64s, *, agents_most: int, tell: Tell | None = None
+    trials: Trials,
+    posts: Posts,
+    starts: Sequence[Int64s],
+    *,
+    agents_most: int,
+    tell: Tell | None = None,
 ) -> Found:
-    """Returns the cheapest staffing by interval that it finds from `start`.
+    """Returns the cheapest staffing by interval that it finds from these starts.
 
-    `agents_most` agents on duty at once at most. Raises Unreachable if they are too few. An
-    interrupt, or the last allowed replication, ends it with the best staffing so far.
+    It rises and falls from each start, and polishes what is then the cheapest. `agents_most` agents
+    on duty at once at most. Raises Unreachable if they are too few. An interrupt, or the last
+    allowed replication, ends it with the best staffing so far.
     """
-    searching = _Search(trials, posts, start, tell)
-    return searching.ended(lambda: searching.by_interval(agents_most))
+    best = None
+    for start in starts:
+        falling = _Search(trials, posts, start, tell)
+        found = falling.ended(partial(falling.by_interval, agents_most))
+        if best is None or _is_better(found, best, posts):
+            best = found
+        if found.ending is not Ending.MINIMUM:
+            return replace(best, ending=found.ending)
+    if best is None:
+        raise ValueError("found no start, expected at least one")
+    polishing = _Search(trials, posts, best.counts, tell)
+    polishing.is_met = best.is_met
+    return polishing.ended(partial(polishing.polish, moves_by_interval(posts)))
 
 
 def trimmed(trials: Trials, posts: Posts, start: Int64s, tell: Tell | None = None) -> Found:
@@ -80,8 +102,14 @@ def trimmed(trials: Trials, posts: Posts, start: Int64s, tell: Tell | None = Non
 
     One that does not meet them is returned as it is.
     """
-    searching = _Search(trials, posts, start, tell)
-    return searching.ended(searching.trim)
+    trimming = _Search(trials, posts, start, tell)
+    return trimming.ended(partial(trimming.polish, removals(posts)))
+
+
+def _is_better(one: Found, other: Found, posts: Posts) -> bool:
+    if one.is_met != other.is_met:
+        return one.is_met
+    return one.is_met and posts.cost(one.counts) < posts.cost(other.counts)
 
 
 class _Search:
@@ -110,20 +138,26 @@ class _Search:
         return Found(counts=self.counts, is_met=self.is_met, ending=ending)
 
     def by_interval(self, agents_most: int) -> None:
-        """Rises, falls, polishes."""
+        """Rises and falls."""
         Rise(self._trials, self._posts, agents_most).until_met(self.counts, self._risen)
         self.is_met = True
         if any(check.binding and check.interval is not None for check in self._trials.checks):
             self._fall_by_interval()
         else:
             self._fall_by_effect()
-        self._polish(moves_by_interval(self._posts))
 
-    def trim(self) -> None:
-        """Takes away one agent after the other; does nothing to a staffing that misses."""
+    def polish(self, moves: Sequence[Move]) -> None:
+        """Tries all moves until none is taken any more: each was then tried from where it ends.
+
+        A staffing that misses stays as it is.
+        """
         self.is_met = self._trials.meets(self.counts)
-        if self.is_met:
-            self._polish(removals(self._posts))
+        taken = self.is_met
+        while taken:
+            taken = False
+            for move in self._cheaper(moves):
+                while self._accepts(move):
+                    taken = True
 
     def _risen(self, counts: Int64s) -> None:
         self.counts = counts
@@ -158,9 +192,9 @@ class _Search:
 
     def _failing(self, counts: Int64s) -> list[Check]:
         """Returns the checks that a staffing is expected to miss, or does."""
-        partial = self._trials.evidence(counts, LOOK)
-        if not partial.is_unstable:
-            figures = predicted(partial, self._trials.evidence(self.counts))
+        first = self._trials.evidence(counts, LOOK)
+        if not first.is_unstable:
+            figures = predicted(first, self._trials.evidence(self.counts))
             expected = self._beyond(figures)
             if expected:
                 return expected
@@ -203,9 +237,9 @@ class _Search:
         room = -shortfalls(checks, values(known))[self._binding]
         losses: dict[int, Floats] = {}
         for at in np.flatnonzero(self.counts).tolist():
-            partial = self._trials.evidence(moved(self.counts, ((at, -1),)), LOOK)
-            if not partial.is_unstable:
-                loss = shortfalls(checks, predicted(partial, known))[self._binding] + room
+            first = self._trials.evidence(moved(self.counts, ((at, -1),)), LOOK)
+            if not first.is_unstable:
+                loss = shortfalls(checks, predicted(first, known))[self._binding] + room
                 losses[at] = np.maximum(loss, 0.0)
         share = np.maximum(room, _ROUNDING)
         order = sorted(losses, key=lambda at: float(np.max(losses[at] / share)) / self._costs[at])
@@ -218,19 +252,33 @@ class _Search:
 
     # one by one
 
-    def _polish(self, moves: Sequence[Move]) -> None:
-        """Tries all moves until none is taken any more: each was then tried from where it ends."""
-        taken = True
-        while taken:
-            taken = False
-            for move in self._cheaper(moves):
-                while self._accepts(move):
-                    taken = True
-
     def _cheaper(self, moves: Iterable[Move]) -> Iterator[Move]:
         for move in moves:
-            if sum(change * self._costs[at] for at, change in move) < -_ROUNDING:
-                yield move
+            is_cheaper = sum(change * self._costs[at] for at, change in move) < -_ROUNDING
+            if is_cheaper:
+                first = first_of_postponement(move, self._posts)
+                if first is None or self._carries(first):
+                    yield move
+
+    def _carries(self, at: int) -> bool:
+        """Returns whether an agent fewer on a post is felt in the interval after it.
+
+        Only then may work be moved between the two. Without an agent nothing is known.
+        """
+        if not self.counts[at]:
+            return True
+        first = self._trials.evidence(moved(self.counts, ((at, -1),)), LOOK)
+        if first.is_unstable:
+            return True
+        checks, known = self._trials.checks, self._trials.evidence(self.counts)
+        losses = shortfalls(checks, predicted(first, known)) - shortfalls(checks, values(known))
+        here = self._interval_of[at]
+
+        def lost(interval: int) -> float:
+            own = [check.interval == interval for check in checks]
+            return float(losses[own].max(initial=0.0))
+
+        return lost(here + 1) > CARRIED_SHARE * lost(here)
 
     def _accepts(self, move: Move) -> bool:
         counts = moved(self.counts, move)
@@ -245,10 +293,12 @@ class _Search:
     def _holds(self, counts: Int64s) -> bool:
         """Returns whether a staffing meets all goals; it is given up as soon as it clearly fails."""
         known = self._trials.evidence(self.counts)
-        for replications in range(LOOK, self._trials.replications, LOOK):
-            partial = self._trials.evidence(counts, replications)
-            if clearly_misses(self._trials.checks, partial, known):
+        replications = LOOK
+        while replications < self._trials.replications:
+            first = self._trials.evidence(counts, replications)
+            if clearly_misses(self._trials.checks, first, known):
                 return False
+            replications *= 2
         return self._trials.meets(counts)
 
     def _take(self, counts: Int64s, doing: str) -> None:

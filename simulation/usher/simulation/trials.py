@@ -18,9 +18,10 @@ from usher.simulation.scenario import Scenario
 from usher.simulation.staffing import Int64s, Posts
 from usher.simulation.world import Unstable
 
-RUNS_MOST = 30_000
-LOOK = 10
-"""Replications between two looks at whether a staffing is clearly too small."""
+RUNS_MOST = 6_000
+LOOK = 5
+"""Replications before the first look at whether a staffing is clearly too small; then twice as many
+before each further look."""
 
 
 class RunsUsedUp(Exception):
