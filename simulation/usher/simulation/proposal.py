@@ -19,6 +19,7 @@ from usher.simulation.goals import Check, Evidence, Goals
 from usher.simulation.scenario import GroupName
 from usher.simulation.shift_plan import ShiftPlan, ShiftRule, check_rule, rules_of, shift_plan
 from usher.simulation.staffing import (
+    Floats,
     Int64s,
     Posts,
     Timetable,
@@ -64,12 +65,14 @@ class Proposal(Struct, frozen=True, eq=False, kw_only=True):
         """Returns the agents found by group and interval."""
         return self.posts.on_duty(self.found.counts)
 
-    def on_duty(self) -> dict[GroupName, Int64s] | None:
-        """Returns the agents on duty by the shifts, by group and interval."""
+    def on_duty(self) -> dict[GroupName, Floats] | None:
+        """Returns the agents on duty by the shifts, by group, on average over each interval."""
         if self.plan is None:
             return None
-        none = {name: np.zeros(self.timetable.count, dtype=np.int64) for name in self.theory}
-        return none | self.plan.posts.on_duty(self.plan.found.counts)
+        duty = {name: np.zeros(self.timetable.count) for name in self.theory}
+        for name, row in self.plan.posts.on_duty(self.plan.found.counts).items():
+            duty[name] = row.reshape(self.timetable.count, -1).mean(axis=1)
+        return duty
 
 
 def propose(
@@ -184,7 +187,7 @@ def _variations(proposal: Proposal) -> Mapping[int, Int64s]:
 def _within(start: Int64s, agents_most: int, timetable: Timetable) -> Int64s:
     """Returns a start with no more agents on duty at once than are allowed."""
     rows = start.reshape(-1, timetable.count).copy()
-    for row in rows[::-1]:
+    for group in reversed(range(len(rows))):
         over = np.maximum(rows.sum(axis=0) - agents_most, 0)
-        row -= np.minimum(row, over)
+        rows[group] -= np.minimum(rows[group], over)
     return rows.reshape(-1)

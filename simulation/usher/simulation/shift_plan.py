@@ -10,7 +10,7 @@ the last step takes out whom these make needless, and no more. It must not know 
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Executor
-from math import ceil, floor
+from math import ceil, floor, gcd
 
 import numpy as np
 from msgspec import Struct
@@ -25,6 +25,8 @@ from usher.simulation.trials import Ledger, RunsUsedUp, Setting, Trials
 
 ROUNDS_MOST = 3
 """Covers at most, the later ones with raised needs."""
+PART_MIN = 5
+"""Lengths of shifts and breaks are multiples of it."""
 MINUTES_OF_DAY = 1440
 
 
@@ -108,13 +110,12 @@ def check_rule(rule: ShiftRule, timetable: Timetable) -> None:
 
 def _misfit(rule: ShiftRule, timetable: Timetable) -> str:
     """Returns what is wrong with a rule, "" if nothing."""
-    each = timetable.interval_min
     for what, length_min in (
         ("shift", rule.length_min),
         *(("break", one) for one in rule.breaks_min),
     ):
-        if length_min < 1 or length_min % each:
-            return f"found a {what} of {length_min} min, expected a multiple of {each} min"
+        if length_min < 1 or length_min % PART_MIN:
+            return f"found a {what} of {length_min} min, expected a multiple of {PART_MIN} min"
     if rule.length_min <= sum(rule.breaks_min):
         return f"found {sum(rule.breaks_min)} min of breaks in a shift of {rule.length_min} min"
     opens_min, closes_min = timetable.opens_min, timetable.starts_min(timetable.count)
@@ -134,31 +135,43 @@ def _covered(
     scenario: Scenario,
     timetable: Timetable,
 ) -> tuple[Posts, Int64s]:
-    """Returns the shifts that are worked, and by how many."""
+    """Returns the shifts that are worked, and by how many; times are finer where breaks are."""
     prices = prices_per_hour(scenario)
+    fine = _finer(timetable, [rule for kinds in rules.values() for rule in kinds])
+    parts = fine.count // timetable.count
     posts: list[Post] = []
     counts: list[int] = []
     for name, row in needs.items():
         if not row.any():
             continue
-        each = timetable.interval_hours * prices[name]
-        kinds = _patterns(rules[name], timetable, each)
+        kinds = _patterns(rules[name], fine, prices[name], every=parts)
         try:
-            agents = cover(row, list(kinds.values())).agents
+            agents = cover(np.repeat(row, parts), list(kinds.values())).agents
         except ValueError as error:
-            first, length = minute_text(timetable.opens_min), timetable.interval_min
+            first, length = minute_text(fine.opens_min), fine.interval_min
             raise ValueError(
                 f'group "{name}": {error} (interval 0 is from {first}, each is {length} min long)'
             ) from error
-        posts += [_post(name, kinds[pattern], timetable) for pattern in agents]
+        posts += [_post(name, kinds[pattern], fine) for pattern in agents]
         counts += list(agents.values())
-    return Posts(timetable=timetable, posts=tuple(posts)), np.array(counts, dtype=np.int64)
+    return Posts(timetable=fine, posts=tuple(posts)), np.array(counts, dtype=np.int64)
+
+
+def _finer(timetable: Timetable, rules: Sequence[ShiftRule]) -> Timetable:
+    """Returns the intervals in parts, such that all shifts and breaks are whole numbers of them."""
+    lengths = [one for rule in rules for one in (rule.length_min, *rule.breaks_min)]
+    part_min = gcd(timetable.interval_min, *lengths)
+    count = timetable.count * timetable.interval_min // part_min
+    return Timetable(opens_min=timetable.opens_min, interval_min=part_min, count=count)
 
 
 def _patterns(
-    rules: Sequence[ShiftRule], timetable: Timetable, cost_per_interval: float
+    rules: Sequence[ShiftRule], timetable: Timetable, price_per_hour: float, *, every: int
 ) -> dict[str, ShiftPattern]:
-    """Returns the shifts of all kinds by name; those that two kinds have in common once."""
+    """Returns the shifts of all kinds by name; those that two kinds have in common once.
+
+    They begin on every `every`-th bound of the timetable.
+    """
     found: dict[str, ShiftPattern] = {}
     for rule in rules:
         check_rule(rule, timetable)
@@ -167,7 +180,8 @@ def _patterns(
             intervals=timetable.count,
             lengths=(length,),
             windows=_windows(rule, length, timetable.interval_min),
-            cost_per_interval=cost_per_interval,
+            every=every,
+            cost_per_interval=price_per_hour * timetable.interval_hours,
         )
         for pattern in made:
             from_min, until_min = map(timetable.starts_min, (pattern.start, pattern.end))

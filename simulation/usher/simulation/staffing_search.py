@@ -291,7 +291,7 @@ class _Search:
         return True
 
     def _holds(self, counts: Int64s) -> bool:
-        """Returns whether a staffing meets all goals; it is given up as soon as it clearly fails."""
+        """Returns whether a staffing meets all goals; one that clearly fails is given up."""
         known = self._trials.evidence(self.counts)
         replications = LOOK
         while replications < self._trials.replications:

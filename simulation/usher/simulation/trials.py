@@ -15,7 +15,7 @@ from usher.queue.rules import Policy
 from usher.simulation.experiment import Case, Job, Plan, run
 from usher.simulation.goals import Check, Evidence, Goals, checks_of, missed, row_of
 from usher.simulation.scenario import Scenario
-from usher.simulation.staffing import Int64s, Posts
+from usher.simulation.staffing import Int64s, Posts, timetable_of
 from usher.simulation.world import Unstable
 
 RUNS_MOST = 6_000
@@ -67,8 +67,8 @@ class Trials:
         self._ledger = ledger
         self._rows: dict[bytes, list[tuple[list[float], list[float]]]] = {}
         self._unstable: set[bytes] = set()
-        count = posts.timetable.count
-        self.checks: tuple[Check, ...] = checks_of(setting.goals, setting.scenario, count)
+        intervals = timetable_of(setting.scenario, setting.plan.interval_min).count
+        self.checks: tuple[Check, ...] = checks_of(setting.goals, setting.scenario, intervals)
         self.replications = setting.plan.replications
 
     def evidence(self, counts: Int64s, replications: int | None = None) -> Evidence:
@@ -107,7 +107,7 @@ class Trials:
         scenario = posts.scenario(self._setting.scenario, counts)
         case = Case(scenario.name, scenario, self._setting.policy)
         jobs = [
-            self._executor.submit(run, Job(case, plan.seed, number, posts.timetable.interval_min))
+            self._executor.submit(run, Job(case, plan.seed, number, plan.interval_min))
             for number in numbers
         ]
         try:

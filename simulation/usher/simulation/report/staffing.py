@@ -61,7 +61,7 @@ def agents_by_interval(proposal: Proposal, scenario: Scenario) -> dict[str, dict
         columns = {"theory": proposal.theory[name].astype(np.float64)}
         columns[BY_INTERVAL] = needed[name].astype(np.float64)
         if duty is not None:
-            columns[SHIFTS] = duty[name].astype(np.float64)
+            columns[SHIFTS] = duty[name]
         columns[TODAY] = agents_working(group, proposal.timetable)
         told[name] = columns
     return told
