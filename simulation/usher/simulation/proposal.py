@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from usher.simulation.demands import given, theory_counts
 from usher.simulation.experiment import Case
-from usher.simulation.goals import Check, Evidence, Goals
+from usher.simulation.goals import Check, Evidence, Goals, checks_of
 from usher.simulation.scenario import GroupName
 from usher.simulation.shift_plan import ShiftPlan, ShiftRule, check_rule, rules_of, shift_plan
 from usher.simulation.staffing import (
@@ -92,9 +92,7 @@ def propose(
     goals.
     """
     scenario, goals = setting.scenario, setting.goals
-    timetable = timetable_of(scenario, setting.plan.interval_min)
-    for rule in rules:
-        check_rule(rule, timetable)
+    timetable = check_asked(setting, rules)
     posts = posts_by_interval(scenario, timetable)
     counted = ledger or Ledger(setting.runs_most)
     trials = Trials(setting, posts, executor, counted)
@@ -124,6 +122,15 @@ def propose(
         runs=counted.runs,
         staffings=counted.staffings,
     )
+
+
+def check_asked(setting: Setting, rules: Sequence[ShiftRule]) -> Timetable:
+    """Returns the intervals of the day; raises ValueError for what is known to be impossible."""
+    timetable = timetable_of(setting.scenario, setting.plan.interval_min)
+    checks_of(setting.goals, setting.scenario, timetable.count)
+    for rule in rules:
+        check_rule(rule, timetable)
+    return timetable
 
 
 def cases_of(proposal: Proposal, today: Case) -> tuple[Case, ...]:

@@ -34,6 +34,7 @@ SHIFT = typer.Option(
 AGENTS = typer.Option(min=1, help="Agents on duty at once, at most.")
 RUNS = typer.Option(min=1, help="Days that the search simulates, at most.")
 CSV = typer.Option("--csv", help="Write the agents by interval here as CSV.")
+OUT = typer.Option(help="Write the scenario with the proposed shifts here, for usher simulate.")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,6 +65,7 @@ def staff(
     html: Annotated[Path | None, options.HTML] = None,
     json: Annotated[Path | None, options.JSON] = None,
     csv: Annotated[Path | None, CSV] = None,
+    out: Annotated[Path | None, OUT] = None,
 ) -> None:
     """Find the fewest agents that meet targets, by interval and in shifts; against today's."""
     from usher.simulation.studies import staffing
@@ -74,6 +76,6 @@ def staff(
         counting=staffing.Counting(level, threshold, tuple(types or ()), by is By.INTERVAL, sure),
         agents=staffing.Agents(tuple(shift or ()), agents_most),
         effort=staffing.Effort(replications, runs, seed, every, processes),
-        files=staffing.Files(html, json, csv),
+        files=staffing.Files(html, json, csv, out),
     )
     raise typer.Exit(staffing.staff(asked, options.console()))

@@ -34,6 +34,10 @@ MISSES: Final = " !"
 MISSES_MEANS: Final = "! misses the target"
 SHIFT_HEADERS: Final[Row] = ("group", "agents", "from", "until", "breaks", "agent hours")
 COMPARED: Final = ("agent_hours", "cost", "cost_per_contact", "answered", "value", "gain")
+_COSTS: Final = {
+    SHIFTS: "The proposed shifts cost",
+    BY_INTERVAL: "The staffing by interval costs",
+}
 _ROUNDING: Final = 1e-9
 
 
@@ -150,7 +154,7 @@ def sentences(proposal: Proposal, results: Sequence[Result]) -> tuple[str, ...]:
     for name in (SHIFTS, BY_INTERVAL):
         plan = named(results, name)
         if plan is not None and today is not None:
-            told.append(_against_today(name, today, plan))
+            told.append(_against_today(proposal, name, today, plan))
     return tuple(told)
 
 
@@ -224,7 +228,7 @@ def _widest(proposal: Proposal, seen: Evidence) -> str:
     return f" (half-widths up to {width * 100:.1f} points, {check.figure.title}{when})"
 
 
-def _against_today(name: str, today: Result, plan: Result) -> str:
+def _against_today(proposal: Proposal, name: str, today: Result, plan: Result) -> str:
     effort = figure_named("cost")
     cost = estimate(effort, today)
     if cost is None or cost.mean == 0:
@@ -235,19 +239,21 @@ def _against_today(name: str, today: Result, plan: Result) -> str:
     amount = estimate_text(change, effort.unit).lstrip("-")
     way = "less" if change.mean < 0 else "more"
     unit = " agent hours" if effort.unit is Unit.HOURS else ""
-    return f"{name} costs {amount}{unit} {way} a day than {TODAY} and {_answers(today, plan)}."
+    service = "; ".join(_answers(today, plan, one) for one in proposal.goals.types)
+    return f"{_COSTS[name]} {amount}{unit} {way} a day than {TODAY}'s; {service}."
 
 
-def _answers(today: Result, plan: Result) -> str:
+def _answers(today: Result, plan: Result, type_name: str) -> str:
     """Returns how a plan answers against today, by the paired interval of the service level."""
     figure = figure_named("service_level")
-    change = difference(figure, today, plan)
+    change = difference(figure, today, plan, type_name)
+    whose = "contacts" if type_name == ALL else f"{type_name} contacts"
     if change is None or change.low is None:
-        return "its service cannot be compared"
+        return f"how {whose} are answered cannot be compared"
     text = f"service level {estimate_text(change, figure.unit, signed=True)} points"
     if not excludes_zero(change):
-        return f"answers as well ({text})"
-    return f"answers {'better' if change.mean > 0 else 'worse'} ({text})"
+        return f"{whose} are answered as well ({text})"
+    return f"{whose} are answered {'better' if change.mean > 0 else 'worse'} ({text})"
 
 
 def _day_checks(proposal: Proposal, *, with_left: bool = False) -> list[Check]:

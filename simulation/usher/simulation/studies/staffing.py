@@ -3,6 +3,7 @@
 It must not know how a staffing is found or a report is made.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -16,20 +17,22 @@ from usher.queue.measures import ServiceLevel
 from usher.router.service.durations import DURATION_FORM, parse_duration
 from usher.simulation.experiment import Case, Plan, Result
 from usher.simulation.figures import ALL
+from usher.simulation.files.scenario_text import scenario_toml
 from usher.simulation.goals import Goals
 from usher.simulation.needs import LevelTarget, Targets
-from usher.simulation.proposal import Proposal, cases_of, propose
+from usher.simulation.proposal import BY_INTERVAL, SHIFTS, Proposal, cases_of, check_asked, propose
 from usher.simulation.report import exports
 from usher.simulation.report.page import ReportsMissing, page
 from usher.simulation.report.staffing import warnings
 from usher.simulation.report.staffing_exports import staffing_csv, staffing_told
 from usher.simulation.report.staffing_tables import show
-from usher.simulation.scenario import Target
+from usher.simulation.scenario import Scenario, Target
 from usher.simulation.shift_plan import ShiftRule
 from usher.simulation.staffing_rise import Unreachable
 from usher.simulation.studies import running
 from usher.simulation.studies.shift_texts import parse_shift
 from usher.simulation.trials import Ledger, Setting
+from usher.simulation.world import Unstable
 
 MS_PER_S = 1000
 
@@ -79,6 +82,7 @@ class Files(Struct, frozen=True):
     html: Path | None
     json: Path | None
     csv: Path | None
+    out: Path | None
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -98,18 +102,19 @@ def staff(asked: Asked, console: Console) -> int:
 
 
 def _study(asked: Asked, console: Console) -> int:
+    _check_folders(asked.files)
     (case,) = running.cases_of((asked.scenario,), console)
     today = replace(case, scenario=replace(case.scenario, target=_target(asked, case)))
     rules = _refusing(lambda: tuple(map(parse_shift, asked.agents.shifts)))
     setting = _refusing(lambda: _setting(asked, today))
+    _refusing(lambda: check_asked(setting, rules))
     with running.pool_of(asked.effort.processes) as executor:
         try:
             proposal = _proposed(asked, setting, rules, executor, console)
             results: tuple[Result, ...] = ()
             if not proposal.is_stopped:
                 fresh = replace(setting.plan, seed=asked.effort.seed + 1)
-                cases = cases_of(proposal, today)
-                results = running.run_on(executor, cases, fresh, console)
+                results = _held_to(cases_of(proposal, today), fresh, executor, console)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
     told = results if all(one.samples for one in results) else ()
@@ -157,6 +162,25 @@ def _proposed(
             raise running.StudyRefused(f"the targets cannot be met: {error}") from error
         except ValueError as error:
             raise running.StudyRefused(f"{asked.scenario}: {error}") from error
+
+
+def _held_to(
+    cases: Sequence[Case], plan: Plan, executor: Executor, console: Console
+) -> tuple[Result, ...]:
+    """Returns what the cases do on other days; only the plan's own if another one is unstable."""
+    try:
+        return running.run_on(executor, cases, plan, console)
+    except Unstable as error:
+        console.print(f"no comparison with more or fewer agents, or with today: {error}")
+        kept = [case for case in cases if case.name in (SHIFTS, BY_INTERVAL)]
+        return running.run_on(executor, kept, plan, console)
+
+
+def _check_folders(files: Files) -> None:
+    """Raises StudyRefused for a file that could not be written when all is done."""
+    for path in (files.html, files.json, files.csv, files.out):
+        if path is not None and not path.parent.is_dir():
+            raise running.StudyRefused(f"{path}: there is no folder {path.parent}")
 
 
 def _refusing(make: Callable[[], Made]) -> Made:
@@ -225,8 +249,24 @@ def _write(asked: Asked, proposal: Proposal, today: Case, results: tuple[Result,
         asked.files.json.write_text(text, encoding="utf-8")
     if asked.files.csv is not None:
         asked.files.csv.write_text(staffing_csv(proposal, scenario), encoding="utf-8")
+    out = asked.files.out
+    if out is not None:
+        text = scenario_toml(_proposed_scenario(asked, proposal, today, out))
+        out.write_text(text, encoding="utf-8")
     if asked.files.html is not None and results:
         asked.files.html.write_text(_page(proposal, today, results), encoding="utf-8")
+
+
+def _proposed_scenario(asked: Asked, proposal: Proposal, today: Case, out: Path) -> Scenario:
+    """Returns the scenario with the shifts, or by interval without any, for a file of its own.
+
+    Its policy is found from there; its service level is counted as was asked.
+    """
+    posts, counts = proposal.posts, proposal.found.counts
+    if proposal.plan is not None:
+        posts, counts = proposal.plan.posts, proposal.plan.found.counts
+    policy = os.path.relpath(asked.scenario.parent / today.scenario.policy, out.parent)
+    return replace(posts.scenario(today.scenario, counts), policy=policy)
 
 
 def _page(proposal: Proposal, today: Case, results: tuple[Result, ...]) -> str:
