@@ -7,8 +7,9 @@
 What it finds is a local minimum on the replications it has seen, and says no more: the staffing
 meets every goal over them all, and no move of the neighbourhood that lowers the cost does. A move
 is tried with all replications, or with fewer if by a paired interval of 99% it clearly misses
-(`goals.clearly_misses`). A staffing elsewhere may be cheaper, and on other days the figures differ
-by chance: they are to be looked at on replications that the search has not seen.
+(`goals.clearly_misses`); postponements are tried only where work is carried over (`_carries`). A
+staffing elsewhere may be cheaper, and on other days the figures differ by chance: they are to be
+looked at on replications that the search has not seen.
 
 Staffings by simulation from what theory says, interval by interval, are in Feldman, Mandelbaum,
 Massey and Whitt 2008; that what helps an interval may be an agent in the one before, since waiting
