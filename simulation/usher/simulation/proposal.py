@@ -91,27 +91,20 @@ def propose(
     ValueError for what cannot be staffed, Unreachable if no allowed number of agents meets the
     goals.
     """
-    scenario, goals = setting.scenario, setting.goals
     timetable = check_asked(setting, rules)
-    posts = posts_by_interval(scenario, timetable)
+    posts = posts_by_interval(setting.scenario, timetable)
     counted = ledger or Ledger(setting.runs_most)
     trials = Trials(setting, posts, executor, counted)
     theory = _by_theory(setting, timetable, None)
     starts = _starts(setting, posts, theory)
-    peak = int(max(start.reshape(-1, timetable.count).sum(axis=0).max() for start in starts))
-    most = 4 * peak + _ROOM if agents_most is None else agents_most
+    most = agents_most or _far_more(starts, timetable)
     within = [_within(start, most, timetable) for start in starts]
     found = search(trials, posts, within, agents_most=most, tell=tell)
-    plan = None
+    plan, machinery = None, (executor, counted, tell)
     if found.is_met and found.ending is not Ending.STOPPED:
-        of_groups = {
-            name: tuple(rules) or rules_of(group, timetable)
-            for name, group in scenario.groups.items()
-        }
-        machinery = (executor, counted, tell)
-        plan = shift_plan(posts.on_duty(found.counts), of_groups, setting, timetable, machinery)
+        plan = _in_shifts(setting, rules, posts.on_duty(found.counts), timetable, machinery)
     return Proposal(
-        goals=goals,
+        goals=setting.goals,
         timetable=timetable,
         theory=theory,
         posts=posts,
@@ -145,6 +138,21 @@ def cases_of(proposal: Proposal, today: Case) -> tuple[Case, ...]:
         name = f"{BY_INTERVAL} {step:+d}" if step else BY_INTERVAL
         cases.append(Case(name, proposal.posts.scenario(scenario, counts), policy))
     return tuple(cases)
+
+
+def _in_shifts(
+    setting: Setting,
+    rules: Sequence[ShiftRule],
+    needs: Mapping[GroupName, Int64s],
+    timetable: Timetable,
+    machinery: tuple[Executor, Ledger, Tell | None],
+) -> ShiftPlan:
+    """Returns shifts that cover the needs: of the kinds given, or of those of each group today."""
+    of_groups = {
+        name: tuple(rules) or rules_of(group, timetable)
+        for name, group in setting.scenario.groups.items()
+    }
+    return shift_plan(needs, of_groups, setting, timetable, machinery)
 
 
 def _by_theory(
@@ -189,6 +197,12 @@ def _variations(proposal: Proposal) -> Mapping[int, Int64s]:
         counts[largest, columns] = np.maximum(changed, np.minimum(total, 1))
         variations[step] = counts.reshape(-1)
     return variations
+
+
+def _far_more(starts: Sequence[Int64s], timetable: Timetable) -> int:
+    """Returns so many agents at once that more would not help: targets are then out of reach."""
+    peaks = [start.reshape(-1, timetable.count).sum(axis=0).max() for start in starts]
+    return 4 * int(max(peaks)) + _ROOM
 
 
 def _within(start: Int64s, agents_most: int, timetable: Timetable) -> Int64s:
