@@ -23,7 +23,7 @@ from usher.simulation.goals import Goals
 from usher.simulation.needs import LevelTarget, Targets
 from usher.simulation.scenario import ContactType, Curve, Day, Group, Scenario, Target
 from usher.simulation.staffing import Int64s, Posts, posts_by_interval, timetable_of
-from usher.simulation.trials import Ledger, Setting, Trials
+from usher.simulation.trials import Ledger, Machinery, Setting, Trials
 
 CAPACITY = Capacity(units=1, channels={Channel.CHAT: ChannelCapacity()})
 OPENS_MIN = 480
@@ -89,7 +89,7 @@ def setting(day: Scenario, goals: Goals, *queues: str, replications: int = 6) ->
 def trials_of(given: Setting, runs_most: int = 100_000) -> tuple[Trials, Posts]:
     """Returns trials of staffings by interval, in this process."""
     posts = posts_by_interval(given.scenario, timetable_of(given.scenario, 60))
-    return Trials(given, posts, ThreadPoolExecutor(1), Ledger(runs_most)), posts
+    return Trials(given, posts, Machinery(ThreadPoolExecutor(1), Ledger(runs_most))), posts
 
 
 def best_of_all(trials: Trials, posts: Posts, most: int) -> tuple[float, Int64s]:

@@ -38,7 +38,7 @@ from usher.simulation.staffing import (
 )
 from usher.simulation.staffing_search import Ending
 from usher.simulation.studies.shift_texts import parse_shift
-from usher.simulation.trials import Ledger
+from usher.simulation.trials import Ledger, Machinery
 
 
 def small(hours: int = 4) -> object:
@@ -189,7 +189,7 @@ def test_shifts_of_today_are_the_kinds_that_are_offered() -> None:
 def test_shifts_that_fit_no_day_are_refused(rule: ShiftRule, told: str) -> None:
     given_setting = setting(small(), Goals(targets=level(0.8)), "ask")
     with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match=told):
-        propose(given_setting, (rule,), executor)
+        propose(given_setting, (rule,), Machinery(executor, Ledger(0)))
 
 
 def test_a_proposal_covers_what_was_found_and_costs_what_it_says() -> None:
@@ -197,7 +197,7 @@ def test_a_proposal_covers_what_was_found_and_costs_what_it_says() -> None:
     given_setting = setting(day, Goals(targets=level(0.8), left_share=1.0), "ask")
     with ThreadPoolExecutor(1) as executor:
         rules = (ShiftRule(length_min=120), ShiftRule(length_min=240))
-        proposal = propose(given_setting, rules, executor)
+        proposal = propose(given_setting, rules, Machinery(executor, Ledger(1000)))
         cases = cases_of(proposal, Case("today", day, given_setting.policy))
         results = experiment(cases[:3], Plan(replications=6, interval_min=60), executor)
     plan = proposal.plan
@@ -228,7 +228,7 @@ def test_shifts_cover_the_needs_of_each_group_with_breaks_finer_than_an_interval
     }
     kinds = (ShiftRule(length_min=240, breaks_min=(15,)), ShiftRule(length_min=180))
     with ThreadPoolExecutor(1) as executor:
-        no_runs = (executor, Ledger(0), None)
+        no_runs = Machinery(executor, Ledger(0))
         plan = shift_plan(needs_of, dict.fromkeys(groups, kinds), given_setting, table, no_runs)
     assert Ending.RUNS_USED_UP is plan.found.ending
     duty = plan.posts.on_duty(plan.found.counts)

@@ -7,7 +7,6 @@ It must not know files, screens or how a report is made.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from typing import Final
 
 import numpy as np
@@ -26,8 +25,8 @@ from usher.simulation.staffing import (
     posts_by_interval,
     timetable_of,
 )
-from usher.simulation.staffing_search import Ending, Found, Tell, search
-from usher.simulation.trials import Ledger, Setting, Trials
+from usher.simulation.staffing_search import Ending, Found, search
+from usher.simulation.trials import Machinery, Setting, Trials
 
 TODAY: Final = "today"
 SHIFTS: Final = "shifts"
@@ -36,6 +35,8 @@ STEPS: Final = (-2, -1, 1, 2)
 STEP_SHARE: Final = 0.05
 """Of the agents on duty: what one step of a trade-off curve adds or takes, at least one agent."""
 STARTS_MOST: Final = 3
+TRIALS_OF_SHIFTS: Final = 10
+"""For so many staffings in shifts the search by interval leaves replications."""
 _ROOM: Final = 20
 
 
@@ -78,11 +79,8 @@ class Proposal(Struct, frozen=True, eq=False, kw_only=True):
 def propose(
     setting: Setting,
     rules: Sequence[ShiftRule],
-    executor: Executor,
-    *,
+    machinery: Machinery,
     agents_most: int | None = None,
-    tell: Tell | None = None,
-    ledger: Ledger | None = None,
 ) -> Proposal:
     """Returns a staffing for the setting's scenario.
 
@@ -93,16 +91,19 @@ def propose(
     """
     timetable = check_asked(setting, rules)
     posts = posts_by_interval(setting.scenario, timetable)
-    counted = ledger or Ledger(setting.runs_most)
-    trials = Trials(setting, posts, executor, counted)
+    counted = machinery.ledger
+    trials = Trials(setting, posts, machinery)
     theory = _by_theory(setting, timetable, None)
     starts = _starts(setting, posts, theory)
     most = agents_most or _far_more(starts, timetable)
+    counted.reserve(min(counted.left // 4, TRIALS_OF_SHIFTS * setting.plan.replications))
     within = [_within(start, most, timetable) for start in starts]
-    found = search(trials, posts, within, agents_most=most, tell=tell)
-    plan, machinery = None, (executor, counted, tell)
+    found = search(trials, posts, within, agents_most=most, tell=machinery.tell)
+    counted.reserve(0)
+    plan = None
     if found.is_met and found.ending is not Ending.STOPPED:
-        plan = _in_shifts(setting, rules, posts.on_duty(found.counts), timetable, machinery)
+        needs = posts.on_duty(found.counts)
+        plan = shift_plan(needs, _kinds(setting, rules), setting, timetable, machinery)
     return Proposal(
         goals=setting.goals,
         timetable=timetable,
@@ -140,19 +141,13 @@ def cases_of(proposal: Proposal, today: Case) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def _in_shifts(
-    setting: Setting,
-    rules: Sequence[ShiftRule],
-    needs: Mapping[GroupName, Int64s],
-    timetable: Timetable,
-    machinery: tuple[Executor, Ledger, Tell | None],
-) -> ShiftPlan:
-    """Returns shifts that cover the needs: of the kinds given, or of those of each group today."""
-    of_groups = {
+def _kinds(setting: Setting, rules: Sequence[ShiftRule]) -> dict[GroupName, tuple[ShiftRule, ...]]:
+    """Returns the kinds of shift by group: those given, or those that the group works today."""
+    timetable = timetable_of(setting.scenario, setting.plan.interval_min)
+    return {
         name: tuple(rules) or rules_of(group, timetable)
         for name, group in setting.scenario.groups.items()
     }
-    return shift_plan(needs, of_groups, setting, timetable, machinery)
 
 
 def _by_theory(

@@ -9,7 +9,7 @@ the last step takes out whom these make needless, and no more. It must not know 
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import CancelledError, Executor
+from concurrent.futures import CancelledError
 from math import ceil, floor, gcd
 
 import numpy as np
@@ -20,8 +20,8 @@ from usher.simulation.goals import intervals_to_help
 from usher.simulation.scenario import Break, Group, GroupName, Scenario, Shift
 from usher.simulation.shifts import BreakWindow, ShiftPattern, cover, patterns
 from usher.simulation.staffing import Int64s, Post, Posts, Timetable, prices_per_hour
-from usher.simulation.staffing_search import Ending, Found, Tell, trimmed
-from usher.simulation.trials import Ledger, RunsUsedUp, Setting, Trials
+from usher.simulation.staffing_search import Ending, Found, trimmed
+from usher.simulation.trials import Machinery, RunsUsedUp, Setting, Trials
 
 ROUNDS_MOST = 3
 """Covers at most, the later ones with raised needs."""
@@ -55,19 +55,19 @@ def shift_plan(
     rules: Mapping[GroupName, Sequence[ShiftRule]],
     setting: Setting,
     timetable: Timetable,
-    machinery: tuple[Executor, Ledger, Tell | None],
+    machinery: Machinery,
 ) -> ShiftPlan:
     """Returns shifts of these kinds by group that cover the needs; raises ValueError.
 
     As `shifts.cover`, with the group; and for a rule that does not fit the intervals or the day.
     """
-    executor, ledger, tell = machinery
+    tell = machinery.tell
     wanted = {name: row.copy() for name, row in needs.items()}
     posts, counts = _covered(wanted, rules, setting.scenario, timetable)
     covers = 1
     try:
         while True:
-            trials = Trials(setting, posts, executor, ledger)
+            trials = Trials(setting, posts, machinery)
             if tell is not None:
                 tell("shifts that cover the needs", posts.agent_hours(counts))
             evidence = trials.evidence(counts)

@@ -40,7 +40,7 @@ from usher.simulation.goals import (
 from usher.simulation.neighbourhood import first_of_postponement, moves_by_interval, removals
 from usher.simulation.staffing import Int64s, Move, Posts, moved
 from usher.simulation.staffing_rise import Rise
-from usher.simulation.trials import LOOK, RunsUsedUp, Trials
+from usher.simulation.trials import LOOK, RunsUsedUp, Tell, Trials
 
 CARRIED_MOST: Final = 3
 """Intervals in which work that was left waiting is looked for."""
@@ -48,9 +48,6 @@ CARRIED_SHARE: Final = 0.25
 """Work counts as carried over if an agent fewer costs the next interval this share of what it costs
 its own."""
 _ROUNDING: Final = 1e-9
-
-Tell = Callable[[str, float], None]
-"""Is told what the search does, and the agent hours it has come to."""
 
 
 class Ending(Enum):

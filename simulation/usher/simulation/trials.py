@@ -7,6 +7,7 @@ which staffings are worth a trial.
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -18,10 +19,13 @@ from usher.simulation.scenario import Scenario
 from usher.simulation.staffing import Int64s, Posts, timetable_of
 from usher.simulation.world import Unstable
 
-RUNS_MOST = 6_000
 LOOK = 5
 """Replications before the first look at whether a staffing is clearly too small; then twice as many
 before each further look."""
+
+
+Tell = Callable[[str, float], None]
+"""Is told what a search does, and the agent hours it has come to."""
 
 
 class RunsUsedUp(Exception):
@@ -29,13 +33,12 @@ class RunsUsedUp(Exception):
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """What staffings are tried for; `plan.replications` of each, `runs_most` of all together."""
+    """What staffings are tried for, `plan.replications` of each."""
 
     scenario: Scenario
     policy: Policy
     goals: Goals
     plan: Plan
-    runs_most: int = RUNS_MOST
 
 
 class Ledger:
@@ -44,12 +47,22 @@ class Ledger:
     def __init__(self, runs_most: int, told: Callable[["Ledger"], None] | None = None) -> None:
         self._runs_most = runs_most
         self._told = told
+        self._reserved = 0
         self.runs = 0
         self.staffings = 0
 
+    @property
+    def left(self) -> int:
+        """Returns how many replications may still be run."""
+        return self._runs_most - self._reserved - self.runs
+
+    def reserve(self, runs: int) -> None:
+        """Keeps so many replications back for later; 0 gives them free."""
+        self._reserved = runs
+
     def count(self, runs: int, staffings: int) -> None:
         """Raises RunsUsedUp if these would be too many; else they are counted."""
-        if self.runs + runs > self._runs_most:
+        if runs > self.left:
             raise RunsUsedUp
         self.runs += runs
         self.staffings += staffings
@@ -57,14 +70,22 @@ class Ledger:
             self._told(self)
 
 
+class Machinery(NamedTuple):
+    """What runs replications, counts them, and is told how far a search has come."""
+
+    executor: Executor
+    ledger: Ledger
+    tell: Tell | None = None
+
+
 class Trials:
     """Staffings of these posts, and what replications showed of them."""
 
-    def __init__(self, setting: Setting, posts: Posts, executor: Executor, ledger: Ledger) -> None:
+    def __init__(self, setting: Setting, posts: Posts, machinery: Machinery) -> None:
         self._setting = setting
         self._posts = posts
-        self._executor = executor
-        self._ledger = ledger
+        self._executor = machinery.executor
+        self._ledger = machinery.ledger
         self._rows: dict[bytes, list[tuple[list[float], list[float]]]] = {}
         self._unstable: set[bytes] = set()
         intervals = timetable_of(setting.scenario, setting.plan.interval_min).count

@@ -31,7 +31,7 @@ from usher.simulation.shift_plan import ShiftRule
 from usher.simulation.staffing_rise import Unreachable
 from usher.simulation.studies import running
 from usher.simulation.studies.shift_texts import parse_shift
-from usher.simulation.trials import Ledger, Setting
+from usher.simulation.trials import Ledger, Machinery, Setting
 from usher.simulation.world import Unstable
 
 MS_PER_S = 1000
@@ -148,16 +148,10 @@ def _proposed(
             doing, hours = what, agent_hours
             tell()
 
-        ledger = Ledger(setting.runs_most, lambda _: tell())
+        ledger = Ledger(asked.effort.runs_most, lambda _: tell())
         try:
-            return propose(
-                setting,
-                rules,
-                executor,
-                agents_most=asked.agents.most,
-                tell=come_to,
-                ledger=ledger,
-            )
+            machinery = Machinery(executor, ledger, come_to)
+            return propose(setting, rules, machinery, asked.agents.most)
         except Unreachable as error:
             raise running.StudyRefused(f"the targets cannot be met: {error}") from error
         except ValueError as error:
@@ -221,7 +215,6 @@ def _setting(asked: Asked, today: Case) -> Setting:
         policy=today.policy,
         goals=goals,
         plan=plan,
-        runs_most=effort.runs_most,
     )
 
 
