@@ -239,3 +239,26 @@ def test_shifts_cover_the_needs_of_each_group_with_breaks_finer_than_an_interval
         pause.until_min - pause.from_min for post in plan.posts.posts for pause in post.shift.breaks
     } or not any(post.shift.breaks for post in plan.posts.posts)
     assert 180 == plan.posts.posts[-1].shift.until_min - plan.posts.posts[-1].shift.from_min
+
+
+def test_what_contacts_bring_in_is_their_value_by_the_quality_of_who_answered() -> None:
+    types = {
+        "ask": replace(chats("ask", 20), value=6.0),
+        "buy": replace(chats("buy", 20), value=10.0),
+    }
+    front = replace(group("ask", "buy", agents=4), quality={"ask": 0.5})
+    day = scenario(types, {"front": front}, 1)
+    with ThreadPoolExecutor(1) as executor:
+        case = Case("day", day, policy("ask", "buy"))
+        (result,) = experiment((case,), Plan(replications=2, interval_min=60), executor)
+    for one in result.samples:
+        ask, buy = one.types["ask"], one.types["buy"]
+        assert (3.0 * ask.answered, 10.0 * buy.answered) == (ask.value, buy.value)
+        assert ask.value + buy.value == pytest.approx(one.all.value)
+        gain = interval_of(figure_named("gain"), [one], ALL)
+        assert gain is not None
+        assert one.all.value - one.staff.cost == pytest.approx(gain.mean)
+        for part in one.intervals:
+            by_type = [part.types["ask"], part.types["buy"]]
+            assert part.all.contacts == sum(sums.contacts for sums in by_type)
+            assert part.all.level_met == pytest.approx(sum(sums.level_met for sums in by_type))
