@@ -16,7 +16,7 @@ from tests.simulation.staffing_kit import (
 
 from usher.queue.values import Channel, QueueName
 from usher.simulation.distributions import Deterministic
-from usher.simulation.goals import Goals
+from usher.simulation.goals import Evidence, Goals, checks_of, clearly_misses
 from usher.simulation.needs import Targets
 from usher.simulation.neighbourhood import moves_by_interval
 from usher.simulation.scenario import ContactType, Group, Listed
@@ -72,6 +72,42 @@ def test_the_mix_of_groups_is_the_cheapest_of_all(price: float) -> None:
     found = search(trials, posts, [np.array([2, 2, 0]), np.array([0, 0, 4])], agents_most=20)
     assert expected == float(posts.costs() @ found.counts), (best, found.counts)
     assert (price < 40) == bool(found.counts[2]), "cheap generalists are used, dear ones are not"
+
+
+def test_dear_agents_are_exchanged_for_cheap_ones_who_do_the_same() -> None:
+    groups = {"dear": group("ask", cost_per_hour=30), "cheap": group("ask")}
+    goals = Goals(targets=level(0.8), left_share=ANY_LEFT)
+    day = scenario({"ask": chats("ask", 20)}, groups, 1)
+    trials, posts = trials_of(setting(day, goals, "ask"))
+    expected, best = best_of_all(trials, posts, 4)
+    found = search(trials, posts, [np.array([4, 0])], agents_most=20)
+    assert expected == posts.cost(found.counts), (best, found.counts)
+    assert 0 == found.counts[0]
+
+
+def of_days(*met: float) -> Evidence:
+    """Returns the service levels of days of ten contacts each."""
+    parts = 10 * np.array(met)[:, np.newaxis]
+    return Evidence(parts=parts, wholes=np.full_like(parts, 10.0))
+
+
+@pytest.mark.parametrize(
+    ("first_days", "is_clear"),
+    [
+        ((0.5, 0.51, 0.6, 0.4, 0.49), True),  # each day 30 points worse, give or take one
+        ((0.7, 0.9, 0.85, 0.6, 0.95), False),  # some better, some worse
+        ((0.79, 0.8, 0.9, 0.7, 0.79), False),  # hardly worse: 82% may still be 81%
+        ((0.0, 1.0, 0.9, 0.0, 1.0), False),  # much worse, but by two days only
+    ],
+)
+def test_a_staffing_is_given_up_early_only_if_days_in_common_tell(
+    first_days: tuple[float, ...], is_clear: bool
+) -> None:
+    day = scenario({"ask": chats("ask", 20)}, {"front": group("ask")}, 1)
+    goals = Goals(targets=level(0.75), in_every_interval=False)
+    check = [one for one in checks_of(goals, day, 1) if one.binding][:1]
+    known = of_days(0.8, 0.8, 0.9, 0.7, 0.8, 0.8, 0.9, 0.8, 0.8, 0.9)
+    assert is_clear == clearly_misses(check, of_days(*first_days), known)
 
 
 def carried_over() -> tuple[Trials, Posts]:
