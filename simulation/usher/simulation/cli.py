@@ -6,10 +6,11 @@ called, so that `usher --help` is quick.
 
 import typer
 
-from usher.simulation.commands import simulate, sweep
+from usher.simulation.commands import simulate, staff, sweep
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     simulate.add_to(app)
     sweep.add_to(app)
+    staff.add_to(app)

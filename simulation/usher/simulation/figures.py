@@ -111,6 +111,14 @@ FIGURES: tuple[Figure, ...] = (
         lambda sums, _: sums.answered,
         of_staff=True,
     ),
+    Figure("value", "value of answered contacts", Unit.MONEY, lambda sums, _: sums.value),
+    Figure(
+        "gain",
+        "value less cost",
+        Unit.MONEY,
+        lambda sums, staff: sums.value - staff.cost,
+        of_staff=True,
+    ),
 )
 BY_NAME = {figure.name: figure for figure in FIGURES}
 

@@ -44,6 +44,9 @@ class Sums(Struct, frozen=True, kw_only=True):
     longest_ms: float
     first_tries: int
     """Among the contacts: no retrial and no redial."""
+    value: float = 0.0
+    """What the answered bring in: value of the type x quality of the group that answered; 0 by
+    interval."""
 
     @property
     def still_waiting(self) -> int:
@@ -71,6 +74,8 @@ class IntervalSums(Struct, frozen=True, kw_only=True):
     all: Sums
     staff: Staffing
     mean_waiting: float
+    types: dict[str, Sums] = {}
+    """By type, where there are several."""
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -87,14 +92,15 @@ def sample(
     batch: Batch, scenario: Scenario, workers: Sequence[Worker], bounds_ms: NDArray[np.int64] | None
 ) -> Sample:
     """Returns what a batch adds up to; by interval where bounds (ascending, ms) are given."""
-    everything = np.ones(len(batch.contacts.type), dtype=np.bool_)
+    rows, target = batch.contacts, scenario.target
+    everything, values = np.ones(len(rows.type), dtype=np.bool_), _values(rows, scenario, workers)
     types = {
-        name: sums(batch.contacts, batch.contacts.type == index, scenario.target)
+        name: sums(rows, rows.type == index, target, values)
         for index, name in enumerate(scenario.types)
     }
     return Sample(
         span_ms=batch.until_ms - batch.from_ms,
-        all=sums(batch.contacts, everything, scenario.target),
+        all=sums(rows, everything, target, values),
         types=types,
         staff=_staff(batch, workers),
         intervals=() if bounds_ms is None else _intervals(batch, scenario, workers, bounds_ms),
@@ -106,16 +112,31 @@ def capacity_units(workers: Sequence[Worker]) -> NDArray[np.int64]:
     return np.array([worker.group.capacity.units for worker in workers], dtype=np.int64)
 
 
-def sums(rows: ContactRows, chosen: Mask, target: Target) -> Sums:
-    """Returns the sums of the chosen contacts."""
+def sums(rows: ContactRows, chosen: Mask, target: Target, values: NDArray[np.float64]) -> Sums:
+    """Returns the sums of the chosen contacts; `values`: what each row brings in."""
     facts = rows.facts(chosen)
     measured = measure(
         facts, threshold_ms=target.threshold_ms, short_abandon_ms=target.short_abandon_ms
     )
-    return _sums(measured, target, int(np.count_nonzero(rows.attempt[chosen] == 1)))
+    first_tries = int(np.count_nonzero(rows.attempt[chosen] == 1))
+    return _sums(measured, target, first_tries, float(values[chosen].sum()))
 
 
-def _sums(measured: Measures, target: Target, first_tries: int) -> Sums:
+def _values(
+    rows: ContactRows, scenario: Scenario, workers: Sequence[Worker]
+) -> NDArray[np.float64]:
+    """Returns what each contact brings in, expected: 0 for who was never answered."""
+    by_agent = [
+        [rules.value * worker.group.quality.get(name, 1.0) for worker in workers] + [0.0]
+        for name, rules in scenario.types.items()
+    ]
+    nobody = len(workers)
+    agent = np.where(rows.agent < 0, nobody, rows.agent)
+    values: NDArray[np.float64] = np.array(by_agent, dtype=np.float64)[rows.type, agent]
+    return values
+
+
+def _sums(measured: Measures, target: Target, first_tries: int = 0, value: float = 0.0) -> Sums:
     wait, answered = measured.wait_offered, measured.wait_answered
     met, of = _level(measured, target.level)
     return Sums(
@@ -133,6 +154,7 @@ def _sums(measured: Measures, target: Target, first_tries: int) -> Sums:
         p90_ms=float(wait.p90_ms or 0),
         longest_ms=float(wait.longest_ms or 0),
         first_tries=first_tries,
+        value=value,
     )
 
 
@@ -175,25 +197,41 @@ def _intervals(
     batch: Batch, scenario: Scenario, workers: Sequence[Worker], bounds_ms: NDArray[np.int64]
 ) -> tuple[IntervalSums, ...]:
     rows, target = batch.contacts, scenario.target
-    table = measure_by_interval(
-        rows.facts(),
-        bounds_ms,
-        threshold_ms=target.threshold_ms,
-        short_abandon_ms=target.short_abandon_ms,
-    )
+    table = _measured(rows, bounds_ms, target)
+    types = {
+        name: _measured(rows, bounds_ms, target, rows.type == index)
+        for index, name in enumerate(scenario.types if len(scenario.types) > 1 else ())
+    }
     units = capacity_units(workers)
     staff = occupancy_by_interval(batch.presence, batch.legs.segments(), units, bounds_ms)
     waiting = _mean_waiting(rows, bounds_ms)
     return tuple(
         IntervalSums(
-            from_ms=each.from_ms,
-            until_ms=each.until_ms,
-            all=_sums(each.measures, target, 0),
+            from_ms=int(bounds_ms[place]),
+            until_ms=int(bounds_ms[place + 1]),
+            all=table[place],
             staff=_staffing(figures, 0.0),
             mean_waiting=float(mean),
+            types={name: of_type[place] for name, of_type in types.items()},
         )
-        for each, figures, mean in zip(table.intervals, staff, waiting, strict=True)
+        for place, (figures, mean) in enumerate(zip(staff, waiting, strict=True))
     )
+
+
+def _measured(
+    rows: ContactRows,
+    bounds_ms: NDArray[np.int64],
+    target: Target,
+    chosen: Mask | None = None,
+) -> list[Sums]:
+    """Returns the sums by interval of the chosen contacts, or of all."""
+    table = measure_by_interval(
+        rows.facts(chosen),
+        bounds_ms,
+        threshold_ms=target.threshold_ms,
+        short_abandon_ms=target.short_abandon_ms,
+    )
+    return [_sums(each.measures, target) for each in table.intervals]
 
 
 def _mean_waiting(rows: ContactRows, bounds_ms: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -15,7 +15,16 @@ from usher.queue.rules import ChannelRules, Policy, QueueRules, Roster
 from usher.queue.values import AgentId, ChannelName, QueueName
 from usher.router.findings import Finding, Place, Reason
 from usher.router.policy import check_roster, known_channels
-from usher.simulation.scenario import ContactType, Day, Group, Listed, Scenario, Steady
+from usher.simulation.scenario import (
+    ContactType,
+    Day,
+    Group,
+    GroupName,
+    Listed,
+    Scenario,
+    Steady,
+    TypeName,
+)
 from usher.simulation.scenario_findings import NAMED_MOST, listed, unknown, warning
 from usher.simulation.scenario_visits import Premises, check_not_visitors
 from usher.simulation.staff import Worker, roster_of
@@ -54,6 +63,14 @@ def check_routing(
         findings += routing.check_answering((*place, "answering"), group)
         findings += premises.check_group(place, group, routing.served_by(group))
     return findings + list(_check_profiles(scenario, policy, roster))
+
+
+def servers_of(
+    scenario: Scenario, policy: Policy, branches: Branches | None = None
+) -> dict[TypeName, tuple[GroupName, ...]]:
+    """Returns the groups that may serve each type while on duty, in the scenario's order."""
+    routing = _Routing(scenario, policy, Premises(scenario, policy, branches))
+    return {name: tuple(routing.servers(rules)) for name, rules in scenario.types.items()}
 
 
 class _Routing:
@@ -96,6 +113,13 @@ class _Routing:
         for name, rules in self._scenario.types.items():
             queue = self._queue_of(rules)
             if queue is None or not _lacks(group, rules, queue, horizon):
+                yield name
+
+    def servers(self, rules: ContactType) -> Iterator[GroupName]:
+        """Yields the groups that may serve a type while on duty."""
+        queue = self._queue_of(rules)
+        for name, group in self._scenario.groups.items():
+            if queue is not None and not _lacks_on_duty(group, rules, queue):
                 yield name
 
     def _queue_of(self, rules: ContactType) -> QueueRules | None:
@@ -176,7 +200,15 @@ def _check_service(place: Place, lacking: dict[str, dict[str, str]]) -> Iterator
 def _lacks(
     group: Group, rules: ContactType, queue: QueueRules, horizon: Day | Steady
 ) -> dict[str, str]:
-    """Returns what a group would need to serve contacts of a type, and what it has instead.
+    """Returns what a group would need to serve contacts of a type, and what it has instead."""
+    lacks = _lacks_on_duty(group, rules, queue)
+    if not _is_ever_on_duty(group, horizon):
+        lacks["somebody on duty"] = "nobody"
+    return lacks
+
+
+def _lacks_on_duty(group: Group, rules: ContactType, queue: QueueRules) -> dict[str, str]:
+    """Returns what a group on duty would lack.
 
     As the pool decides (`usher.router.skills`).
     """
@@ -195,8 +227,6 @@ def _lacks(
     lacks |= _lacks_for(queue, group)
     if spoken and asked and not spoken & asked:
         lacks[f"a language of {listed(rules.languages)}"] = listed(group.languages)
-    if not _is_ever_on_duty(group, horizon):
-        lacks["somebody on duty"] = "nobody"
     return lacks
 
 

@@ -107,11 +107,12 @@ def columns_of(types: Mapping[str, ColumnType], rows: Iterable[Sequence[Field]])
     return Columns(types, values)
 
 
-def as_json(results: Sequence[Result]) -> str:
+def as_json(results: Sequence[Result], more: Mapping[str, object] | None = None) -> str:
     """Returns one JSON object with all that the tables hold; raises ValueError for no results.
 
     `figures` and `day_figures` tell titles and units by name. Of each case, `figures` and
     `difference` (from the first case) are by type, then by figure; `varied` is by place.
+    `more` is put beside them.
     """
     check_results(results)
     targets = [result.case.scenario.target for result in results]
@@ -125,7 +126,13 @@ def as_json(results: Sequence[Result]) -> str:
         },
         "day_figures": {course.name: _Told(course.title, course.unit) for course in COURSES},
         "cases": [_case(results[0], result) for result in results],
+        **(more or {}),
     }
+    return json_text(told)
+
+
+def json_text(told: Mapping[str, object]) -> str:
+    """Returns an object as JSON that people can read too."""
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
 
 
@@ -222,8 +229,13 @@ def _spread(part: DayPart, name: str) -> tuple[float | None, ...]:
 
 
 def _csv(columns: Columns) -> str:
+    return csv_text(tuple(columns.types), zip(*columns.values.values(), strict=True))
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Field]]) -> str:
+    """Returns lines of CSV under a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns.types)
-    writer.writerows(zip(*columns.values.values(), strict=True))
+    writer.writerow(header)
+    writer.writerows(rows)
     return text.getvalue()

@@ -51,9 +51,10 @@ from usher.simulation.report.wording import (
 if TYPE_CHECKING:
     from usher.simulation.report.plots import Plot
 
-_IN_SHORT: Final = ("service_level", "abandoned", "mean_wait", "occupancy", "agent_hours", "cost")
-
 Section: TypeAlias = tuple[str, str, Markup]
+"""A word of our own that is its id, its heading, its content."""
+
+_IN_SHORT: Final = ("service_level", "abandoned", "mean_wait", "occupancy", "agent_hours", "cost")
 
 
 class ReportsMissing(Exception):
@@ -65,15 +66,21 @@ class ReportsMissing(Exception):
         )
 
 
-def page(results: Sequence[Result], title: str, notes: Sequence[str] = ()) -> str:
+def page(
+    results: Sequence[Result],
+    title: str,
+    notes: Sequence[str] = (),
+    own: Sequence[Section] = (),
+) -> str:
     """Returns the report of cases, the first of which the others are compared with, as HTML.
 
-    `notes` are sentences of the caller's own. Raises ValueError for no results, ReportsMissing
-    without matplotlib.
+    `notes` are sentences, `own` sections of the caller's, which come first. Raises ValueError
+    for no results, ReportsMissing without matplotlib.
     """
     check_results(results)
     day_plots, case_plots = _plots(results)
     sections: list[Section] = [
+        *own,
         ("short", "In short", _in_short(results)),
         ("asked", "What was asked", _asked(results)),
         ("compared", f"Compared with {results[0].case.name}", _compared(results, case_plots)),

@@ -111,6 +111,11 @@ def comparison_table(results: Sequence[Result], type_name: str = ALL) -> Table:
     return _filled(_table(title, ("figure", "unit"), heads), comparison_rows(results, type_name))
 
 
+def rows_table(title: str, headers: Sequence[str], rows: Sequence[Row], *, words: int) -> Table:
+    """Returns a table of these rows; after `words` columns come numbers."""
+    return _filled(_table(title, headers[:words], headers[words:]), rows)
+
+
 def sweep_table(results: Sequence[Result], figures: Sequence[Figure]) -> Table:
     """Returns a row for each case: what was varied, then figures, each above its difference."""
     target = results[0].case.scenario.target

@@ -118,17 +118,25 @@ def run_told(
     cases: Sequence[Case], plan: Plan, processes: int | None, console: Console
 ) -> tuple[Result, ...]:
     """Runs an experiment on processes, with a bar that tells how far it is."""
-    with pool_of(processes) as executor, progress_bar(console) as bar:
-        task = bar.add_task("runs", total=None)
+    with pool_of(processes) as executor:
         try:
-            return experiment(
-                cases,
-                plan,
-                executor,
-                lambda done, planned: bar.update(task, completed=done, total=planned),
-            )
+            return run_on(executor, cases, plan, console)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
+
+
+def run_on(
+    executor: Executor, cases: Sequence[Case], plan: Plan, console: Console
+) -> tuple[Result, ...]:
+    """Runs an experiment on processes that are there, with a bar that tells how far it is."""
+    with progress_bar(console) as bar:
+        task = bar.add_task("runs", total=None)
+        return experiment(
+            cases,
+            plan,
+            executor,
+            lambda done, planned: bar.update(task, completed=done, total=planned),
+        )
 
 
 def progress_bar(console: Console) -> Progress:
