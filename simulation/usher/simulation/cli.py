@@ -6,9 +6,10 @@ called, so that `usher --help` is quick.
 
 import typer
 
-from usher.simulation.commands import simulate
+from usher.simulation.commands import calibrate, simulate
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     simulate.add_to(app)
+    calibrate.add_to(app)
