@@ -210,11 +210,16 @@ share = st.floats(min_value=0, max_value=1)
 @st.composite
 def distributions(draw: st.DrawFn) -> AnyDistribution:
     """Any distribution of the simulator."""
-    low, more = draw(positive), draw(positive)
+    low, spread = draw(positive), draw(st.floats(0.1, 10))
     numbers = draw(st.lists(positive, min_size=1, max_size=60))
     simple: list[AnyDistribution] = [
-        *(Exponential(low), Deterministic(low), Uniform(low, 2 * low), LogNormal(low, more)),
-        *(Gamma(low, more), Erlang(low, draw(st.integers(1, 99))), Weibull(low, more)),
+        *(
+            Exponential(low),
+            Deterministic(low),
+            Uniform(low, 2 * low),
+            LogNormal(low, low * spread),
+        ),
+        *(Gamma(low, low * spread), Erlang(low, draw(st.integers(1, 99))), Weibull(low, spread)),
         Hyperexponential((1.0,), (low,)),
         Empirical(tuple(numbers)),
     ]

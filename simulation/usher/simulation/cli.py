@@ -6,7 +6,7 @@ called, so that `usher --help` is quick.
 
 import typer
 
-from usher.simulation.commands import simulate, staff, sweep
+from usher.simulation.commands import calibrate, simulate, staff, sweep
 
 
 def add_to(app: typer.Typer) -> None:
@@ -14,3 +14,4 @@ def add_to(app: typer.Typer) -> None:
     simulate.add_to(app)
     sweep.add_to(app)
     staff.add_to(app)
+    calibrate.add_to(app)

@@ -325,7 +325,7 @@ class _Row:
 
 
 def _rows(path: Path) -> Iterator[_Row]:
-    with _open(path) as text:
+    with open_text(path) as text:
         lines = csv.reader(text, strict=True)
         header = next(lines, [])
         if tuple(header) != COLUMNS:
@@ -345,7 +345,8 @@ def _header_fault(header: list[str]) -> str:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[TextIO]:
+def open_text(path: Path) -> Iterator[TextIO]:
+    """Opens a CSV, plain or gzip. Raises CallLogError for what is none, OSError."""
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
     opener = gzip.open if packed else open

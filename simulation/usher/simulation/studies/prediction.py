@@ -4,6 +4,8 @@ A day's prediction is the spread of many days of its scenario; the recorded figu
 so it is held against a prediction interval, never against the confidence interval of a mean.
 """
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import date
@@ -17,15 +19,18 @@ from usher.router.trials.log_figures import contact_facts
 from usher.simulation.experiment import Case, Plan, Progress, bounds_ms, experiment
 from usher.simulation.samples import Sample, Sums
 from usher.simulation.statistics import prediction_interval
-from usher.simulation.studies.calibration import Calibration, predicted_scenario
-from usher.simulation.studies.recorded_days import ReplayRules, replay_policy
+from usher.simulation.studies.calibration import (
+    THRESHOLD_MS,
+    Calibration,
+    day_policy,
+    day_scenario,
+)
 
 COVERAGE = 0.9
 VALUES_LEAST = 19  # for such an interval
 HOUR_MIN = 60
 CALLS_LEAST = 10
 """An hour with fewer calls has no figures worth the name."""
-THRESHOLD_MS = 20_000
 FIGURES = ("calls", "mean_wait_s", "abandoned", "answered_within")
 
 
@@ -42,6 +47,11 @@ class Predicted(Struct, frozen=True, kw_only=True):
     high: float
 
     @property
+    def is_day(self) -> bool:
+        """Returns whether it is of the whole day."""
+        return self.hour < 0
+
+    @property
     def inside(self) -> bool:
         """Returns whether the recorded figure lies in the prediction interval."""
         return self.low <= self.recorded <= self.high
@@ -55,10 +65,11 @@ def predict(
     progress: Progress | None = None,
 ) -> list[Predicted]:
     """Returns all figures of these days, predicted from the calibration and their own staff."""
-    policy = replay_policy(ReplayRules(after_call_s=told.modelled.after_call_s))
     names = {str(day): found for day, found in log.items()}
+    policy = day_policy()
     cases = [
-        Case(name, predicted_scenario(name, told, found), policy) for name, found in names.items()
+        Case(name, day_scenario(name, told.counted, told.presence, found), policy)
+        for name, found in names.items()
     ]
     results = experiment(cases, plan, executor, progress)
     rows: list[Predicted] = []
@@ -69,8 +80,20 @@ def predict(
 
 def covered(rows: Sequence[Predicted], figure: str, *, by_hour: bool) -> float | None:
     """Returns the share of days, or of day-hours, inside their interval; None without any."""
-    chosen = [row for row in rows if row.figure == figure and (row.hour >= 0) == by_hour]
+    chosen = [row for row in rows if row.figure == figure and row.is_day != by_hour]
     return sum(row.inside for row in chosen) / len(chosen) if chosen else None
+
+
+def as_csv(rows: Sequence[Predicted]) -> str:
+    """Returns a line for each figure of each day and hour; the hour of a whole day is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("day", "hour", "figure", "recorded", "mean", "low", "high", "inside"))
+    for row in rows:
+        hour = "" if row.is_day else row.hour
+        figures = (row.recorded, row.mean, row.low, row.high, int(row.inside))
+        writer.writerow((row.day, hour, row.figure, *figures))
+    return text.getvalue()
 
 
 def _of_day(name: str, found: CallDay, samples: Sequence[Sample], case: Case) -> list[Predicted]:

@@ -123,16 +123,26 @@ def _type(queue: str, calls: list[Replayed], rules: ReplayRules) -> ContactType:
 
 
 def staff_of(calls: Sequence[Call], rules: ReplayRules) -> Group:
-    """Returns the agents on duty; each stretch of duty is a shift, to the nearest minute."""
+    """Returns the agents on duty."""
+    return staff_from(stretches_s(calls, rules.duty_gap_s))
+
+
+def staff_from(stretches: Sequence[tuple[int, int]]) -> Group:
+    """Returns an agent for each stretch of duty, in seconds; shifts go to the nearest minute."""
     minutes = [
-        (round(from_s / 60), min(MINUTES, round(until_s / 60)))
-        for from_s, until_s in stretches_s(calls, rules.duty_gap_s)
+        (round(from_s / 60), min(MINUTES, round(until_s / 60))) for from_s, until_s in stretches
     ]
-    shifts = tuple(
-        Shift(agents=1, from_min=from_min, until_min=until_min)
-        for from_min, until_min in minutes
-        if from_min < until_min
+    return group_of(
+        tuple(
+            Shift(agents=1, from_min=from_min, until_min=until_min)
+            for from_min, until_min in minutes
+            if from_min < until_min
+        )
     )
+
+
+def group_of(shifts: tuple[Shift, ...]) -> Group:
+    """Returns agents who take one call at a time."""
     voice = ChannelCapacity(price=1, most=1, wrap_up_price=1)
     return Group(capacity=Capacity(units=1, channels={Channel.VOICE: voice}), shifts=shifts)
 
