@@ -32,17 +32,21 @@ class Customer:
 
     __slots__ = (
         "answered_ms",
+        "answering_ms",
         "arrived_ms",
         "attempt",
+        "connecting_ms",
         "contact_id",
         "facts",
         "handling_ms",
         "kind",
         "leg_id",
+        "number",
         "over",
         "patience_ms",
         "patience_until_ms",
         "price",
+        "refusals",
         "served_by",
         "talk_from_ms",
         "waiting",
@@ -52,6 +56,7 @@ class Customer:
 
     def __init__(self, kind: "Kind", number: int, attempt: int, at_ms: int) -> None:
         self.kind = kind
+        self.number = number
         self.attempt = attempt
         self.contact_id = ContactId(f"{kind.prefix}{number}")
         self.facts = kind.facts
@@ -62,6 +67,12 @@ class Customer:
         self.patience_ms = sources.patience.next_ms() if sources.patience else -1
         self.handling_ms = sources.handling.next_ms()
         self.wrap_up_ms = sources.wrap_up.next_ms() if sources.wrap_up else 0
+        self.answering_ms = -1
+        """From an offer to its acceptance; -1 = as the agent answers."""
+        self.refusals: tuple[int, ...] = ()
+        """What becomes of its first offers: declined after so many ms, -1 = not answered at all."""
+        self.connecting_ms = 0
+        """From the acceptance until customer and agent are together."""
         self.served_by = -1
         """Index of the first agent who was with the customer."""
         self.worker: Worker | None = None

@@ -12,12 +12,16 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from usher.queue.rules import Policy
 from usher.simulation.arriving import MS_PER_MIN
 from usher.simulation.figures import figure_named, interval_of
+from usher.simulation.recorded_day import RecordedDay
+from usher.simulation.rows import Batch
 from usher.simulation.samples import Sample, sample
 from usher.simulation.scenario import Day, Scenario
+from usher.simulation.staff import Worker
 from usher.simulation.statistics import enough
 from usher.simulation.streams import Streams
 from usher.simulation.world import World
@@ -30,11 +34,13 @@ Progress = Callable[[int, int], None]
 
 
 class Case(Struct, frozen=True):
-    """What is run: a scenario under a policy, by a name for reports."""
+    """What is run: a scenario under a policy, by a name for reports; with a recorded day its people
+    instead of drawn ones."""
 
     name: str
     scenario: Scenario
     policy: Policy
+    recorded: RecordedDay | None = None
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -50,6 +56,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     seed: int = 1
     confidence: float = 0.95
     interval_min: int = 30
+    keep_contacts: bool = False
+    """Whether samples hold the contacts themselves: the memory of all of them."""
 
     def __post_init__(self) -> None:
         for name in self.half_widths:
@@ -67,6 +75,7 @@ class Job(Struct, frozen=True):
     seed: int
     number: int
     interval_min: int
+    keep_contacts: bool = False
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -86,10 +95,20 @@ class Result(Struct, frozen=True, kw_only=True):
 
 def run(job: Job) -> tuple[Sample, ...]:
     """Runs one replication; raises Unstable, BrokenRun, and what the pool finds in the policy."""
+    world = world_of(job)
+    return tuple(_sample(job, batch, world.workers) for batch in world.batches())
+
+
+def world_of(job: Job) -> World:
+    """Returns the world of one replication, before anything has happened in it."""
+    case = job.case
+    return World(case.scenario, case.policy, Streams(job.seed, job.number), case.recorded)
+
+
+def _sample(job: Job, batch: Batch, workers: list[Worker]) -> Sample:
     scenario = job.case.scenario
-    world = World(scenario, job.case.policy, Streams(job.seed, job.number))
-    bounds = bounds_ms(scenario, job.interval_min)
-    return tuple(sample(batch, scenario, world.workers, bounds) for batch in world.batches())
+    found = sample(batch, scenario, workers, bounds_ms(scenario, job.interval_min))
+    return replace(found, contacts=batch.contacts) if job.keep_contacts else found
 
 
 def bounds_ms(scenario: Scenario, interval_min: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -159,9 +178,10 @@ class _Running:
             self.stopped = True
 
     def _run(self, numbers: range) -> None:
-        seed, interval_min = self._plan.seed, self._plan.interval_min
+        plan = self._plan
+        asked = (plan.interval_min, plan.keep_contacts)
         jobs = {
-            self._executor.submit(run, Job(case, seed, number, interval_min)): (place, number)
+            self._executor.submit(run, Job(case, plan.seed, number, *asked)): (place, number)
             for number in numbers
             for place, case in enumerate(self._cases)
         }

@@ -44,6 +44,7 @@ class Recorder:
                 outcome,
                 customer.served_by,
                 customer.attempt,
+                customer.number,
             )
         )
 

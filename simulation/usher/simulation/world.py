@@ -7,7 +7,7 @@ No rule of routing stands here. The pool's time is the run's: ms since midnight 
 scenario, policy, seed and replication give the same run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -29,16 +29,19 @@ from usher.queue.values import (
     LegState,
     QueueName,
 )
+from usher.router.pool import Pool
 from usher.simulation.arriving import MS_PER_MIN
 from usher.simulation.checks import BrokenRun, check_batch
 from usher.simulation.customers import Customer, Kind, enqueued
 from usher.simulation.duty import Duty
 from usher.simulation.engine import Engine
 from usher.simulation.pace import SharedWork
+from usher.simulation.people import People, ScenarioPeople
+from usher.simulation.recorded_day import RecordedDay, RecordedPeople
 from usher.simulation.recorder import Recorder
 from usher.simulation.rows import Batch
 from usher.simulation.scenario import Day, Scenario, Steady
-from usher.simulation.staff import Worker, hire, roster_of, turns
+from usher.simulation.staff import Worker
 from usher.simulation.streams import Streams
 
 PLATFORM: Final = Actor(ActorKind.PLATFORM, "simulation")
@@ -51,17 +54,26 @@ class Unstable(Exception):
 class World:
     """One run of a scenario under a policy; `batches` is to be taken once.
 
-    `workers`: all agents, in the order of the indexes that rows name them by.
+    `workers`: all agents, in the order of the indexes that rows name them by. With a recorded day
+    its people come and work, instead of drawn ones.
     """
 
-    def __init__(self, scenario: Scenario, policy: Policy, streams: Streams) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        policy: Policy,
+        streams: Streams,
+        recorded: RecordedDay | None = None,
+    ) -> None:
         self._scenario = scenario
         self._policy = policy
-        self._streams = streams
         self._engine = Engine()
-        named = enumerate(scenario.types.items())
-        self._kinds = [Kind(name, index, rules, streams) for index, (name, rules) in named]
-        self.workers = hire(scenario, streams)
+        self._people: People = (
+            ScenarioPeople(scenario, streams)
+            if recorded is None
+            else RecordedPeople(recorded, scenario, streams)
+        )
+        self._kinds, self.workers = self._people.kinds, self._people.workers
         self._recorder = Recorder(self._kinds, self.workers)
         self._duty = Duty(self._engine, self.workers, self._recorder)
         self._live: dict[ContactId, Customer] = {}
@@ -73,6 +85,10 @@ class World:
         self._opens_ms = day.opens_min * MS_PER_MIN if isinstance(day, Day) else 0
         self._closes_ms = day.closes_min * MS_PER_MIN if isinstance(day, Day) else None
         self._set_up()
+
+    def watch(self, at_ms: int, look: Callable[[Pool], None]) -> None:
+        """Lets somebody look at the pool at a moment of the run, before what else it brings."""
+        self._engine.agenda.put(at_ms, partial(look, self._engine.pool))
 
     def batches(self) -> Iterator[Batch]:
         """Yields what the run leaves, as the horizon says; raises Unstable."""
@@ -120,10 +136,10 @@ class World:
 
     def _set_up(self) -> None:
         engine = self._engine
-        roster = roster_of(self._scenario, self.workers)
         engine.do(c.OpenPool(SYSTEM, "simulation", np.__version__, scipy.__version__))
         engine.do(c.SetPolicy(SYSTEM, self._policy))
-        engine.do(c.SetRoster(SYSTEM, roster))
+        engine.do(c.SetRoster(SYSTEM, self._people.roster))
+        engine.on(e.PolicySet, self._policy_set)
         engine.on(e.OfferMade, self._offered)
         engine.on(e.OfferAccepted, self._accepted)
         engine.on(e.ContactConnected, self._connected)
@@ -134,10 +150,18 @@ class World:
         engine.on(e.ContactNoShow, self._ended_otherwise)
         engine.on(e.ContactExpired, self._ended_otherwise)
         engine.on(e.WrapUpFinished, self._wrapped_up)
-        self._duty.begin(turns(self._scenario, self.workers, self._streams))
+        for at_ms, change in self._people.changes():
+            engine.agenda.put(at_ms, partial(self._change, change))
+        self._duty.begin(self._people.turns())
         for kind in self._kinds:
             self._arrivals[kind.name] = kind.arrivals(self._opens_ms)
             self._await_next(kind)
+
+    def _change(self, change: c.SetPolicy | c.SetRoster) -> None:
+        self._engine.do(change)
+
+    def _policy_set(self, event: e.PolicySet) -> None:
+        self._policy = event.policy
 
     # customers come
 
@@ -204,9 +228,20 @@ class World:
         worker = self._duty.workers[event.agent_id]
         customer.leg_id, customer.worker, customer.price = event.leg_id, worker, event.price
         rules = self._policy.channel_rules(customer.facts.channel)
-        if rules is None or not rules.automatic_accept:
-            after_ms = worker.answering.next_ms() if worker.answering else 0
-            self._engine.later(after_ms, partial(self._answer, customer, event.leg_id))
+        if rules is not None and rules.automatic_accept:
+            return
+        answer, after_ms = self._answer, self._answering_ms(customer, worker, event.due_ms)
+        if customer.refusals:
+            answer, (after_ms, *later) = self._decline, customer.refusals
+            customer.refusals = tuple(later)
+        if after_ms >= 0:
+            self._engine.later(after_ms, partial(answer, customer, event.leg_id))
+
+    def _answering_ms(self, customer: Customer, worker: Worker, due_ms: int) -> int:
+        """Who answered a recorded contact is taken to answer in time under any policy."""
+        if customer.answering_ms >= 0:
+            return min(customer.answering_ms, due_ms - self._engine.now_ms)
+        return worker.answering.next_ms() if worker.answering else 0
 
     def _answer(self, customer: Customer, leg_id: LegId) -> None:
         worker = customer.worker
@@ -216,15 +251,24 @@ class World:
             except Refused:
                 return  # the offer is gone: it came too late
 
+    def _decline(self, customer: Customer, leg_id: LegId) -> None:
+        worker = customer.worker
+        if customer.waiting and customer.leg_id == leg_id and worker is not None:
+            try:
+                self._engine.do(c.DeclineOffer(PLATFORM, worker.agent_id, leg_id))
+            except Refused:
+                return  # the offer is gone
+
     def _accepted(self, event: e.OfferAccepted) -> None:
         customer = self._live[event.contact_id]
         if event.state is LegState.ACTIVE:
             self._serve(customer)
         else:
-            self._engine.later(0, partial(self._connect, customer))
+            after_ms = min(customer.connecting_ms, event.due_ms - self._engine.now_ms)
+            self._engine.later(after_ms, partial(self._connect, customer, event.leg_id))
 
-    def _connect(self, customer: Customer) -> None:
-        if customer.waiting:
+    def _connect(self, customer: Customer, leg_id: LegId) -> None:
+        if customer.waiting and customer.leg_id == leg_id:
             self._engine.do(c.ConnectContact(PLATFORM, customer.contact_id))
 
     def _connected(self, event: e.ContactConnected) -> None:
