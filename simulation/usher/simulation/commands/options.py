@@ -20,6 +20,8 @@ EVERY = typer.Option("--every", min=1, max=1440, help="Length of the intervals t
 PROCESSES = typer.Option(min=1, help="Processes; default: one for each processor.")
 HTML = typer.Option("--html", help="Write a page with plots here.")
 JSON = typer.Option("--json", help="Write all figures here as JSON.")
+DAY = typer.Option(help="Day, YYYY-MM-DD; default: the last whole one.")
+ZONE = typer.Option(help="Time zone of a journal's days, such as Europe/Vienna.")
 CSV = typer.Option("--csv", help="Write all figures here as CSV.")
 
 

@@ -35,6 +35,7 @@ FIGURE_COLUMNS = (
     *("mean", "low", "high", "confidence", "samples"),
 )
 DAY_COLUMNS = ("case", "from", "until", "figure", "unit", "mean", "p5", "p95")
+NOTHING_MORE: Mapping[str, object] = {}
 
 
 def as_csv(results: Sequence[Result]) -> str:
@@ -63,11 +64,11 @@ def frame_columns(results: Sequence[Result]) -> dict[str, list[Field]]:
     return {name: [row[at] for row in rows] for at, name in enumerate(FIGURE_COLUMNS)}
 
 
-def as_json(results: Sequence[Result]) -> str:
+def as_json(results: Sequence[Result], more: Mapping[str, object] = NOTHING_MORE) -> str:
     """Returns one JSON object with all that the tables hold; raises ValueError for no results.
 
     `figures` and `day_figures` tell titles and units by name. Of each case, `figures` and
-    `difference` (from the first case) are by type, then by figure.
+    `difference` (from the first case) are by type, then by figure. `more` is the caller's own.
     """
     check_results(results)
     told = {
@@ -76,6 +77,7 @@ def as_json(results: Sequence[Result]) -> str:
         "figures": {figure.name: _Told(figure.title, figure.unit) for figure in FIGURES},
         "day_figures": {course.name: _Told(course.title, course.unit) for course in COURSES},
         "cases": [_case(results[0], result) for result in results],
+        **more,
     }
     return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
 

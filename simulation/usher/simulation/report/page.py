@@ -51,6 +51,9 @@ from usher.simulation.report.wording import (
 if TYPE_CHECKING:
     from usher.simulation.report.plots import Plot
 
+Section = tuple[str, str, Markup]
+"""The id of a section, a word of our own; its heading; its content."""
+
 _IN_SHORT: Final = ("service_level", "abandoned", "mean_wait", "occupancy", "agent_hours", "cost")
 
 
@@ -63,27 +66,45 @@ class ReportsMissing(Exception):
         )
 
 
-def page(results: Sequence[Result], title: str, notes: Sequence[str] = ()) -> str:
+def page(
+    results: Sequence[Result],
+    title: str,
+    notes: Sequence[str] = (),
+    more: Sequence[Section] = (),
+) -> str:
     """Returns the report of cases, the first of which the others are compared with, as HTML.
 
-    `notes` are sentences of the caller's own. Raises ValueError for no results, ReportsMissing
-    without matplotlib.
+    `notes` are sentences and `more` sections of the caller's own. Raises ValueError for no
+    results, ReportsMissing without matplotlib.
     """
     check_results(results)
     day_plots, case_plots = _plots(results)
     sections = [
         ("short", "In short", _in_short(results)),
+        *more,
         ("asked", "What was asked", _asked(results)),
         ("compared", f"Compared with {results[0].case.name}", _compared(results, case_plots)),
         ("day", "Through the day", _through_the_day(results, day_plots)),
         ("figures", "All figures", _all_figures(results)),
         ("reading", "How to read this", listing(_reading(results))),
     ]
+    return document(title, _basis(results), sections, warnings=findings(results), notes=notes)
+
+
+def document(
+    title: str,
+    basis: str,
+    sections: Sequence[Section],
+    *,
+    warnings: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> str:
+    """Returns a page that stands alone; sections without content are left out."""
     told = [(name, heading, content) for name, heading, content in sections if content]
     body = element(
         "body",
-        element("header", element("h1", text(title)), paragraph(_basis(results))),
-        _warning(findings(results)),
+        element("header", element("h1", text(title)), paragraph(basis)),
+        _warning(warnings),
         listing(notes) if notes else Markup(""),
         _contents([(name, heading) for name, heading, _ in told]),
         element("main", *(section(name, heading, content) for name, heading, content in told)),
@@ -136,9 +157,9 @@ def _in_short(results: Sequence[Result]) -> Markup:
     target = results[0].case.scenario.target
     figures = [figure for name in _IN_SHORT if _is_told(figure := figure_named(name), results)]
 
-    def header(figure: Figure) -> str:
-        name = figure_title(figure, target) if len(targets) == 1 else figure.title
-        return f"{name} ({unit_text(figure.unit)})"
+    def header(one: Figure) -> str:
+        name = figure_title(one, target) if len(targets) == 1 else one.title
+        return f"{name} ({unit_text(one.unit)})"
 
     rows = [
         [
@@ -186,7 +207,7 @@ def _compared(results: Sequence[Result], plots: Sequence["Plot"]) -> Markup:
     headers = ["figure", "unit", *(result.case.name for result in results[1:])]
     caption = f"Difference from {first.case.name}"
     differences = table(caption, headers, comparison_rows(results), words=2)
-    return Markup(differences + paragraph(mark_text(first)) + "".join(map(_plot, plots)))
+    return Markup(differences + paragraph(mark_text(first)) + "".join(map(drawn, plots)))
 
 
 def _through_the_day(results: Sequence[Result], plots: Sequence["Plot"]) -> Markup:
@@ -196,7 +217,7 @@ def _through_the_day(results: Sequence[Result], plots: Sequence["Plot"]) -> Mark
         for result in results
         if (parts := day_parts(result))
     ]
-    return Markup("".join([*map(_plot, plots), *tables]))
+    return Markup("".join([*map(drawn, plots), *tables]))
 
 
 def _all_figures(results: Sequence[Result]) -> Markup:
@@ -212,10 +233,11 @@ def _all_figures(results: Sequence[Result]) -> Markup:
     return Markup("".join(tables))
 
 
-def _plot(plot: "Plot") -> Markup:
+def drawn(plot: "Plot") -> Markup:
+    """Returns a drawn plot with its words."""
     words = element("figcaption", element("h3", text(plot.title)), paragraph(plot.caption))
-    drawn = scrolled(plot.title, inline_svg(plot.svg, plot.name, plot.alt))
-    return element("figure", words, drawn)
+    image = scrolled(plot.title, inline_svg(plot.svg, plot.name, plot.alt))
+    return element("figure", words, image)
 
 
 def _reading(results: Sequence[Result]) -> list[str]:

@@ -56,8 +56,8 @@ def show(results: Sequence[Result], console: Console) -> None:
 
 def figures_table(result: Result) -> Table:
     """Returns the figures of a case: of all types together and of each, with half-widths."""
-    table = _table(result.case.name, ("figure", "unit"), types_of(result))
-    return _filled(table, figure_rows(result))
+    table = empty_table(result.case.name, ("figure", "unit"), types_of(result))
+    return filled(table, figure_rows(result))
 
 
 def day_table(result: Result) -> Table:
@@ -67,8 +67,8 @@ def day_table(result: Result) -> Table:
     come, not where they are answered.
     """
     heads = [f"{course.title}\n{unit_text(course.unit)}" for course in COURSES]
-    table = _table(f"{result.case.name} by interval", ("from",), heads)
-    return _filled(table, day_rows(day_parts(result)))
+    table = empty_table(f"{result.case.name} by interval", ("from",), heads)
+    return filled(table, day_rows(day_parts(result)))
 
 
 def comparison_table(results: Sequence[Result], type_name: str = ALL) -> Table:
@@ -77,7 +77,9 @@ def comparison_table(results: Sequence[Result], type_name: str = ALL) -> Table:
     of_type = "" if type_name == ALL else f", {type_name}"
     heads = [result.case.name for result in results[1:]]
     title = f"difference from {results[0].case.name}{of_type}"
-    return _filled(_table(title, ("figure", "unit"), heads), comparison_rows(results, type_name))
+    return filled(
+        empty_table(title, ("figure", "unit"), heads), comparison_rows(results, type_name)
+    )
 
 
 def figure_rows(result: Result) -> tuple[Row, ...]:
@@ -123,7 +125,8 @@ def _mean(spread: Spread | None) -> float | None:
     return None if spread is None else spread.mean
 
 
-def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+def empty_table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+    """Returns a table with its head: `names` are words, `numbers` stand to the right."""
     table = Table(title=Text(title), title_justify="left")
     for name in names:
         table.add_column(Text(name))
@@ -132,7 +135,8 @@ def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
     return table
 
 
-def _filled(table: Table, rows: Sequence[Row]) -> Table:
+def filled(table: Table, rows: Sequence[Row]) -> Table:
+    """Returns the table with these rows; what differs is bold."""
     for row in rows:
         table.add_row(*(Text(cell, style="bold" if cell.endswith(MARK) else "") for cell in row))
     return table
