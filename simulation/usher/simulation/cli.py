@@ -6,9 +6,11 @@ called, so that `usher --help` is quick.
 
 import typer
 
-from usher.simulation.commands import simulate
+from usher.simulation.commands import morning, simulate, whatif
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     simulate.add_to(app)
+    whatif.add_to(app)
+    morning.add_to(app)
