@@ -42,6 +42,7 @@ from usher.simulation.report.summary import difference, estimate
 from usher.simulation.report.whatif import why_lines
 from usher.simulation.rows import ContactRows
 from usher.simulation.scenario import Day
+from usher.simulation.staff import Does
 from usher.simulation.streams import Streams
 from usher.simulation.studies.fared import fared_worst, looked_into, waits_of
 from usher.simulation.studies.log_replay import log_replay
@@ -288,7 +289,7 @@ def test_the_command_tells_a_journal_under_another_policy(tmp_path: Path) -> Non
     text = io.StringIO()
     code = whatif_day(asked(journal, other, **files), Console(file=text, width=200))
     assert 0 == code, text.getvalue()
-    assert "c3: In replication" in text.getvalue()
+    assert "In replication 0 it waited 0:03, then " in text.getvalue()
     told = json.loads(files["json"].read_text())
     assert ["p1", "open"] == [case["name"] for case in told["cases"]]
     assert 4 == told["recorded"]["all"]["contacts"]["mean"]
@@ -324,3 +325,43 @@ def test_an_empty_journal_is_refused(tmp_path: Path) -> None:
     asyncio.run(write())
     with pytest.raises(StudyRefused, match="the journal is empty"):
         replay_asked(source(tmp_path / "empty.journal"), 30)
+
+
+def test_a_group_that_no_agent_has_is_found_before_the_pool_refuses_it() -> None:
+    replay = replay_of(lunch_day().records)
+    closed = policy(queue("billing"), queue("sales"), queue("spare", groups=("night",)))
+    with pytest.raises(FileRefused, match=r"queues\.spare\.groups\[0\]: found group \"night\""):
+        check_policy_fits(replay, closed, "other.toml")
+
+
+def test_an_offer_that_was_declined_is_declined_again() -> None:
+    driven = opened()
+    driven.at(10)
+    leg = driven.enqueue("c1", "billing")
+    driven.wait(5_000)
+    driven.decline(leg)
+    driven.wait(60_000)  # the pause is over: a1 is asked again
+    driven.answer("c1")
+    driven.at(100)
+    driven.finish("c1")
+    replay = replay_of(driven.records)
+    assert ((5_000,), 68_000) == (replay.day.contacts[0].refusals, replay.day.contacts[0].waited_ms)
+    (batch,) = World(replay.scenario, replay.policy, Streams(1), replay.day).batches()
+    assert [68_000] == batch.contacts.waits_ms.tolist()
+
+
+def test_a_desktop_that_was_lost_is_lost_again() -> None:
+    driven = opened()
+    driven.at(5)
+    session = driven.agent("a1").session
+    driven.give(c.LoseSession(SYSTEM, AgentId("a1"), session))
+    driven.at(10)
+    driven.enqueue("c1", "billing")
+    driven.at(50)
+    driven.sign_in("a1")
+    driven.answer("c1")
+    driven.finish("c1")
+    replay = replay_of(driven.records)
+    assert Does.LOSE_DESKTOP in [turn.does for turn in replay.day.turns]
+    (batch,) = World(replay.scenario, replay.policy, Streams(1), replay.day).batches()
+    assert [43_000] == batch.contacts.waits_ms.tolist()

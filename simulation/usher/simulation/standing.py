@@ -50,6 +50,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     """Contacts that those without room have, by queue."""
     ahead: int
     """Who waits unoffered before it in its queue."""
+    others: dict[QueueName, int]
+    """Who else waits unoffered, by queue."""
     offered_to: AgentId | None
     """Who is being asked, or being connected, at this moment."""
 
@@ -95,6 +97,7 @@ def standing(ledger: Ledger, contact_id: ContactId, at_ms: int) -> Standing:
         lacks=_lacks(policy, found, contact),
         busy_with=dict(rows.busy_with.most_common()),
         ahead=_ahead(ledger, contact),
+        others=_others(ledger, contact),
         offered_to=None if owner is None else owner.agent_id,
     )
 
@@ -191,6 +194,15 @@ def _lacks(policy: Policy, found: Candidates, contact: Contact) -> dict[str, int
         lacking = (skills.fit(rules, languages) == NOT_FIT).tolist()
         counts[name] = sum(a and b for a, b in zip(lacking, found.serves, strict=True))
     return {name: count for name, count in counts.items() if count}
+
+
+def _others(ledger: Ledger, contact: Contact) -> dict[QueueName, int]:
+    waiting = Counter(
+        other.facts.queue
+        for other in ledger.contacts.values()
+        if other.waits_unoffered and other is not contact
+    )
+    return dict(waiting.most_common())
 
 
 def _ahead(ledger: Ledger, contact: Contact) -> int:

@@ -41,7 +41,7 @@ def standing_text(one: Standing) -> str:
         "free": len(one.free),
     }
     told = ", ".join(f"{count} {what}" for what, count in rows.items() if count)
-    return f"of {one.agents} agents {told or 'none'}; {_ahead_text(one.ahead)}"
+    return f"of {one.agents} agents {told or 'none'}; {_ahead_text(one)}"
 
 
 def _in_brackets(counts: Mapping[Name, int], word: str) -> str:
@@ -49,5 +49,10 @@ def _in_brackets(counts: Mapping[Name, int], word: str) -> str:
     return f" ({told})" if told else ""
 
 
-def _ahead_text(ahead: int) -> str:
-    return "nobody ahead in its queue" if ahead == 0 else f"{ahead} ahead in its queue"
+def _ahead_text(one: Standing) -> str:
+    ahead = f"{one.ahead or 'nobody'} ahead in its queue"
+    others = sum(one.others.values())
+    if not others:
+        return ahead
+    wait = "1 other waits" if others == 1 else f"{others} others wait"
+    return f"{ahead}, {wait}{_in_brackets(one.others, 'in')}"

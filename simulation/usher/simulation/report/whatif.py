@@ -6,6 +6,7 @@ Rows of text for the terminal and the page, and plain values for JSON. It must n
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.text import Text
 
 from usher.simulation.experiment import Result
@@ -42,6 +43,12 @@ class Told:
         """Returns the heads of the tables of figures."""
         names = (self._first.case.name, self._second.case.name)
         return ("recorded", f"replayed: {names[0]}", f"replayed: {names[1]}", "difference")
+
+    @property
+    def fared_title(self) -> str:
+        """Returns what the table of the worst shows."""
+        names = (self._first.case.name, self._second.case.name)
+        return f"fared worst: first = {names[0]}, second = {names[1]}"
 
     def figure_rows(self) -> list[Row]:
         """Returns a row for each figure of all contacts."""
@@ -86,9 +93,11 @@ def show(told: Told, worst: Sequence[Fared], notes: Iterable[str], console: Cons
         console.print(filled(empty_table(told.type_title(name), ("type",), told.headers), rows))
     if worst:
         names, numbers = FARED_HEADERS[:3], FARED_HEADERS[3:]
-        console.print(filled(empty_table("fared worst", names, numbers), fared_rows(worst)))
+        console.print(filled(empty_table(told.fared_title, names, numbers), fared_rows(worst)))
         for each in worst:
-            console.print(Text(f"{each.contact.contact_id}: {why_text(each)}"))
+            console.print(Text(each.contact.contact_id))
+            for line in why_lines(each):
+                console.print(Padding(Text(line), (0, 0, 0, 4)))
     else:
         console.print(NOBODY_WORSE)
     for note in notes:
@@ -107,18 +116,18 @@ def sections(told: Told, worst: Sequence[Fared]) -> list[tuple[str, str, Markup]
     ]
     return [
         ("recorded", "Recorded and replayed", Markup("".join([figures, *types]))),
-        ("worst", "Who fared worst", _fared_markup(worst)),
+        ("worst", "Who fared worst", _fared_markup(told, worst)),
     ]
 
 
-def _fared_markup(worst: Sequence[Fared]) -> Markup:
+def _fared_markup(told: Told, worst: Sequence[Fared]) -> Markup:
     if not worst:
         return paragraph(NOBODY_WORSE)
-    told = [table("Longest mean difference first", FARED_HEADERS, fared_rows(worst), words=3)]
+    parts = [table(told.fared_title, FARED_HEADERS, fared_rows(worst), words=3)]
     for each in worst:
-        told.append(element("h3", text(each.contact.contact_id)))
-        told.append(listing(why_lines(each)))
-    return Markup("".join(told))
+        parts.append(element("h3", text(each.contact.contact_id)))
+        parts.append(listing(why_lines(each)))
+    return Markup("".join(parts))
 
 
 def fared_rows(worst: Sequence[Fared]) -> list[Row]:
@@ -145,11 +154,6 @@ def _recorded_end(each: Fared) -> str:
 
 def _left_text(share: float) -> str:
     return f", {share * 100:.0f}% left" if share else ""
-
-
-def why_text(each: Fared) -> str:
-    """Returns all that was seen of it, in one line."""
-    return " ".join(why_lines(each))
 
 
 def why_lines(each: Fared) -> list[str]:

@@ -86,6 +86,7 @@ def _notes(after_call_ms: int) -> tuple[str, ...]:
         "The log does not show presence: agents are taken to be on duty between talks closer than "
         f"{DUTY_GAP_S // 60} minutes.",
         f"The log does not show work after a call: {after_call_ms / MS_PER_S:g} s are assumed.",
+        "Occupancy as recorded is of talks alone, without that work.",
         "The log has no policy: the first one is that of usher load, by type of call and "
         "priority, first come first served.",
     )

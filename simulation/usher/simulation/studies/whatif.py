@@ -15,6 +15,7 @@ from rich.console import Console
 from usher.queue.journal.contract import JournalError
 from usher.queue.rules import Policy
 from usher.router.findings import errors_of, place_text
+from usher.router.policy import check_roster
 from usher.router.service.durations import DURATION_FORM, parse_duration
 from usher.router.service.files import FileFinding, FileRefused, read_policy
 from usher.router.trials.call_log import CallLogError, days, default_day, read_day
@@ -147,7 +148,10 @@ def _against(replay: Replay, policy: Policy, file: str) -> Replay:
 
 def check_policy_fits(replay: Replay, policy: Policy, file: str) -> None:
     """Raises FileRefused with all that keeps the day from being routed by a policy."""
-    errors = errors_of(check_routing(replay.scenario, policy))
+    findings = check_routing(replay.scenario, policy)
+    for _, roster in replay.day.rosters:  # the pool would refuse it
+        findings += check_roster(roster, policy)
+    errors = dict.fromkeys(errors_of(findings))
     if errors:
         raise FileRefused(
             FileFinding(file, 0, place_text(one.place), one.reason, one.message, one.severity)
@@ -183,10 +187,20 @@ def _run(replay: Replay, other: Policy, asked: Asked, console: Console) -> Compa
         return None
     worst = fared_worst(first, second, asked.worst)
     if worst and not (first.stopped or second.stopped):
-        with pool_of(asked.processes) as executor:
-            worst = looked_into(worst, first, second, asked.seed, executor)
+        worst = _looked_into(worst, first, second, asked, console)
     recorded = recorded_result(replay, asked.every_min, asked.confidence)
     return Compared(replay, recorded, first, second, tuple(worst))
+
+
+def _looked_into(
+    worst: list[Fared], first: Result, second: Result, asked: Asked, console: Console
+) -> list[Fared]:
+    try:
+        with pool_of(asked.processes) as executor:
+            return looked_into(worst, first, second, asked.seed, executor)
+    except KeyboardInterrupt:
+        console.print("stopped: the worst are told without their reasons")
+        return worst
 
 
 def _plan(asked: Asked) -> Plan:
