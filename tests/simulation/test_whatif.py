@@ -31,13 +31,13 @@ from tests.simulation.recorded_kit import (
 from usher.queue import commands as c
 from usher.queue.journal.sqlite import SqliteJournal
 from usher.queue.rules import Policy
-from usher.queue.values import SYSTEM, AgentId, ContactId
+from usher.queue.values import SYSTEM, AgentId, ContactId, QueueName
 from usher.router.service.files import FileRefused, write_policy
 from usher.router.trials.call_log import Call, CallDay, CallOutcome, LogFindings
 from usher.simulation.experiment import Plan, Result, experiment
 from usher.simulation.figures import FIGURES, figure_named
 from usher.simulation.files.scenario_file import read_scenario
-from usher.simulation.recorded_day import draws
+from usher.simulation.recorded_day import Work, draws
 from usher.simulation.report.summary import difference, estimate
 from usher.simulation.report.whatif import why_lines
 from usher.simulation.rows import ContactRows
@@ -365,3 +365,47 @@ def test_a_desktop_that_was_lost_is_lost_again() -> None:
     assert Does.LOSE_DESKTOP in [turn.does for turn in replay.day.turns]
     (batch,) = World(replay.scenario, replay.policy, Streams(1), replay.day).batches()
     assert [43_000] == batch.contacts.waits_ms.tolist()
+
+
+def passed_on_day() -> RecordedPool:
+    """c1 talks to a1 from 13 s to 60 s, then waits for sales, where a3 is from 63 s on."""
+    driven = opened()
+    driven.at(10)
+    driven.enqueue("c1", "billing")
+    driven.answer("c1")
+    driven.at(20)
+    driven.enqueue("c2", "billing")
+    driven.at(60)
+    leg = driven.contact("c1").owner
+    assert leg is not None
+    driven.give(c.RequeueContact(kit.PLATFORM, ContactId("c1"), QueueName("sales")))
+    driven.answer("c1")
+    driven.at(70)
+    session = driven.agent("a1").session
+    driven.give(c.FinishWrapUp(kit.person("a1"), AgentId("a1"), leg.leg_id, session))
+    driven.answer("c2")
+    driven.at(100)
+    driven.finish("c1")
+    driven.at(150)
+    driven.finish("c2")
+    return driven
+
+
+def test_a_contact_that_was_passed_on_waits_and_talks_again() -> None:
+    replay = replay_of(passed_on_day().records)
+    (stretch,) = replay.day.contacts[0].onward
+    assert ("sales", 3_000, False) == (stretch.queue, stretch.waited_ms, stretch.left)
+    assert Work(2_000, 1_000, 37_000, 10_000) == stretch.work
+    (batch,) = World(replay.scenario, replay.policy, Streams(1), replay.day).batches()
+    assert [3_000, 53_000] == sorted(batch.contacts.waits_ms.tolist())
+    for column in ("agent", "active_ms", "talked_ms", "done_ms"):
+        both = [
+            sorted(getattr(legs, column).tolist()) for legs in (batch.legs, replay.recorded.legs)
+        ]
+        assert both[0] == both[1]
+
+
+def test_a_policy_without_a_queue_that_contacts_were_passed_on_to_is_refused() -> None:
+    replay = replay_of(passed_on_day().records)
+    with pytest.raises(FileRefused, match='found "sales", expected an open queue'):
+        check_policy_fits(replay, policy(queue("billing", BILLING), version="o"), "other.toml")

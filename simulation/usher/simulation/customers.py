@@ -6,11 +6,14 @@ that two policies meet the same people. It must not know the pool.
 
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from usher.queue.values import (
     ContactFacts,
     ContactId,
     LegId,
     NewContact,
+    QueueName,
     Urgency,
 )
 from usher.simulation.arriving import Luck, arrival_times
@@ -25,6 +28,17 @@ from usher.simulation.streams import (
 )
 
 _NO_LEG = LegId("")
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """A further wait and talk of a contact that is passed on; in ms, patience -1 = for ever."""
+
+    queue: QueueName
+    patience_ms: int
+    answering_ms: int
+    connecting_ms: int
+    handling_ms: int
+    wrap_up_ms: int
 
 
 class Customer:
@@ -42,6 +56,7 @@ class Customer:
         "kind",
         "leg_id",
         "number",
+        "onward",
         "over",
         "patience_ms",
         "patience_until_ms",
@@ -69,6 +84,8 @@ class Customer:
         self.wrap_up_ms = sources.wrap_up.next_ms() if sources.wrap_up else 0
         self.answering_ms = -1
         """From an offer to its acceptance; -1 = as the agent answers."""
+        self.onward: tuple[Stretch, ...] = ()
+        """Where it is passed on to when a talk is over."""
         self.refusals: tuple[int, ...] = ()
         """What becomes of its first offers: declined after so many ms, -1 = not answered at all."""
         self.connecting_ms = 0
@@ -83,6 +100,14 @@ class Customer:
         """Waiting for an agent, offers and joining included."""
         self.patience_until_ms = -1
         self.over = False
+
+    def go_on(self) -> None:
+        """The next stretch begins: the customer waits for a further agent."""
+        stretch, *later = self.onward
+        self.onward = tuple(later)
+        self.patience_ms = stretch.patience_ms
+        self.answering_ms, self.connecting_ms = stretch.answering_ms, stretch.connecting_ms
+        self.handling_ms, self.wrap_up_ms = stretch.handling_ms, stretch.wrap_up_ms
 
 
 class Sources:

@@ -21,11 +21,11 @@ from msgspec.structs import replace
 
 from usher.queue import commands as c
 from usher.queue.rules import AgentProfile, Policy, Roster
-from usher.queue.values import SYSTEM, AgentId, ContactFacts, ContactId
-from usher.simulation.customers import Customer, Kind
+from usher.queue.values import SYSTEM, AgentId, ContactFacts, ContactId, QueueName
+from usher.simulation.customers import Customer, Kind, Stretch
 from usher.simulation.scenario import ContactType, GroupName, Scenario, TypeName
 from usher.simulation.staff import Does, Turn, Worker
-from usher.simulation.streams import Streams
+from usher.simulation.streams import Chances, Streams
 
 FOR_EVER = -1
 
@@ -69,10 +69,21 @@ class RecordedContact(Struct, frozen=True, kw_only=True):
     left: bool
     work: Work | None
     """None = it was never answered, or its talk was not over when the recording ended."""
+    onward: "tuple[RecordedStretch, ...]" = ()
+    """Where it was passed on to, one after the other."""
     refusals: tuple[int, ...] = ()
     """What became of its first offers, in ms: declined after so long, -1 = ran out unanswered."""
     rang_ms: int = 0
     """So long an agent had been asked when the customer left: the answer would have come later."""
+
+
+class RecordedStretch(Struct, frozen=True, kw_only=True):
+    """A further wait of a contact that was passed on to a queue, and its talk."""
+
+    queue: QueueName
+    waited_ms: int
+    left: bool
+    work: Work | None
 
 
 class RecordedTurn(Struct, frozen=True):
@@ -157,7 +168,7 @@ class RecordedKind(Kind):
         customer = super().customer(attempt, at_ms)
         customer.contact_id, customer.facts = one.recorded.contact_id, one.recorded.facts
         customer.patience_ms = one.patience_ms
-        customer.refusals = one.recorded.refusals
+        customer.refusals, customer.onward = one.recorded.refusals, one.onward
         customer.answering_ms = one.work.answering_ms
         customer.connecting_ms = one.work.connecting_ms
         customer.handling_ms = one.work.talk_ms
@@ -171,24 +182,43 @@ class _Drawn(Struct, frozen=True):
     recorded: RecordedContact
     patience_ms: int
     work: Work
+    onward: tuple[Stretch, ...]
 
 
 def _drawn(day: RecordedDay, streams: Streams) -> Iterator[_Drawn]:
     count = len(day.contacts)
     patience = streams.generator("patience left").random(count).tolist()
     works = streams.generator("work of who was not answered").random(count).tolist()
+    further = streams.chances("further stretches")
     for one, of_patience, of_work in zip(day.contacts, patience, works, strict=True):
-        work = one.work
-        if work is None:
-            choice = day.unseen[one.type]
-            work = choice[int(of_work * len(choice))]
-            answering_ms = max(work.answering_ms, one.rang_ms + 1 if one.rang_ms else 0)
-            work = replace(work, answering_ms=answering_ms)
-        yield _Drawn(one, _patience_ms(day, one, of_patience), work)
+        work = one.work or _one_of(day.unseen[one.type], of_work)
+        if one.rang_ms:
+            work = replace(work, answering_ms=max(work.answering_ms, one.rang_ms + 1))
+        onward = tuple(_stretch(day, one.type, each, further) for each in one.onward)
+        yield _Drawn(one, _patience_ms(day, one.type, one, of_patience), work, onward)
 
 
-def _patience_ms(day: RecordedDay, one: RecordedContact, chance: float) -> int:
-    left = day.patience[one.type]
+def _stretch(day: RecordedDay, kind: TypeName, one: RecordedStretch, further: Chances) -> Stretch:
+    of_patience, of_work = further.next(), further.next()
+    work = one.work or _one_of(day.unseen[kind], of_work)
+    return Stretch(
+        queue=one.queue,
+        patience_ms=_patience_ms(day, kind, one, of_patience),
+        answering_ms=work.answering_ms,
+        connecting_ms=work.connecting_ms,
+        handling_ms=work.talk_ms,
+        wrap_up_ms=work.wrap_up_ms,
+    )
+
+
+def _one_of(works: tuple[Work, ...], chance: float) -> Work:
+    return works[int(chance * len(works))]
+
+
+def _patience_ms(
+    day: RecordedDay, kind: TypeName, one: RecordedContact | RecordedStretch, chance: float
+) -> int:
+    left = day.patience[kind]
     if one.left:
         return one.waited_ms
     return FOR_EVER if left is None else left.longer_than(one.waited_ms, chance)

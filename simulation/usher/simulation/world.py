@@ -8,6 +8,7 @@ scenario, policy, seed and replication give the same run.
 """
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import partial
 from typing import Final
 
@@ -45,6 +46,10 @@ from usher.simulation.staff import Worker
 from usher.simulation.streams import Streams
 
 PLATFORM: Final = Actor(ActorKind.PLATFORM, "simulation")
+PASSED_ON: Final = "passed_on"
+"""Reason for which a contact goes back to wait for a further agent."""
+
+Reply = type[c.AcceptOffer] | type[c.DeclineOffer]
 
 
 class Unstable(Exception):
@@ -230,12 +235,13 @@ class World:
         rules = self._policy.channel_rules(customer.facts.channel)
         if rules is not None and rules.automatic_accept:
             return
-        answer, after_ms = self._answer, self._answering_ms(customer, worker, event.due_ms)
+        reply: Reply = c.AcceptOffer
+        after_ms = self._answering_ms(customer, worker, event.due_ms)
         if customer.refusals:
-            answer, (after_ms, *later) = self._decline, customer.refusals
+            reply, (after_ms, *later) = c.DeclineOffer, customer.refusals
             customer.refusals = tuple(later)
         if after_ms >= 0:
-            self._engine.later(after_ms, partial(answer, customer, event.leg_id))
+            self._engine.later(after_ms, partial(self._reply, reply, customer, event.leg_id))
 
     def _answering_ms(self, customer: Customer, worker: Worker, due_ms: int) -> int:
         """Who answered a recorded contact is taken to answer in time under any policy."""
@@ -243,21 +249,13 @@ class World:
             return min(customer.answering_ms, due_ms - self._engine.now_ms)
         return worker.answering.next_ms() if worker.answering else 0
 
-    def _answer(self, customer: Customer, leg_id: LegId) -> None:
+    def _reply(self, reply: Reply, customer: Customer, leg_id: LegId) -> None:
         worker = customer.worker
         if customer.waiting and customer.leg_id == leg_id and worker is not None:
             try:
-                self._engine.do(c.AcceptOffer(PLATFORM, worker.agent_id, leg_id))
+                self._engine.do(reply(PLATFORM, worker.agent_id, leg_id))
             except Refused:
                 return  # the offer is gone: it came too late
-
-    def _decline(self, customer: Customer, leg_id: LegId) -> None:
-        worker = customer.worker
-        if customer.waiting and customer.leg_id == leg_id and worker is not None:
-            try:
-                self._engine.do(c.DeclineOffer(PLATFORM, worker.agent_id, leg_id))
-            except Refused:
-                return  # the offer is gone
 
     def _accepted(self, event: e.OfferAccepted) -> None:
         customer = self._live[event.contact_id]
@@ -278,10 +276,11 @@ class World:
         customer, now_ms = self._live[event.contact_id], self._engine.now_ms
         self._leave_work(customer)
         if not customer.waiting and customer.worker is not None:
-            self._recorder.leg(customer.worker, customer, now_ms, now_ms)
-            self._duty.done(customer.worker)
+            self._wrap_up(copy(customer), customer.worker, event.wrap_until_ms)
             customer.kind.count(now_ms, 1, 0)
         customer.waiting, customer.worker, customer.leg_id = True, None, LegId("")
+        if event.reason == PASSED_ON:
+            customer.go_on()
         self._be_patient(customer)
 
     # they work
@@ -327,6 +326,11 @@ class World:
 
     def _finish(self, customer: Customer) -> None:
         kind, worker = customer.kind, customer.worker
+        if customer.onward:
+            queue = customer.onward[0].queue
+            passed = c.RequeueContact(PLATFORM, customer.contact_id, queue, PASSED_ON)
+            self._engine.do(passed)
+            return
         resolved = None
         if kind.rules.redial is not None and worker is not None:
             resolved = kind.resolved.happens(worker.group.quality.get(kind.name, 1.0))
@@ -335,22 +339,27 @@ class World:
 
     def _completed(self, event: e.ContactCompleted) -> None:
         customer = self._live[event.contact_id]
-        now_ms, worker = self._engine.now_ms, customer.worker
+        worker = customer.worker
         self._leave_work(customer)
         self._over(customer, Outcome.COMPLETED)
-        if worker is not None and event.wrap_until_ms > now_ms:
-            self._wrapping[customer.leg_id] = (customer, worker, now_ms)
-            self._recorder.wrapping(now_ms, 1)
-            after_ms = customer.wrap_up_ms
-            self._engine.later(after_ms, partial(self._finish_wrap_up, customer.leg_id))
-        elif worker is not None:
-            self._recorder.leg(worker, customer, now_ms, now_ms)
-            self._duty.done(worker)
+        if worker is not None:
+            self._wrap_up(customer, worker, event.wrap_until_ms)
         if event.resolved is False:
             after = customer.kind.redial.after_ms(customer.attempt)
             if after is not None:
                 again = partial(self._try, customer.kind, customer.attempt + 1)
                 self._engine.later(after, again)
+
+    def _wrap_up(self, customer: Customer, worker: Worker, until_ms: int) -> None:
+        """Ends a leg, at once or after its wrap-up; `customer` stays as it is on this leg."""
+        now_ms = self._engine.now_ms
+        if until_ms <= now_ms:
+            self._recorder.leg(worker, customer, now_ms, now_ms)
+            self._duty.done(worker)
+            return
+        self._wrapping[customer.leg_id] = (customer, worker, now_ms)
+        self._recorder.wrapping(now_ms, 1)
+        self._engine.later(customer.wrap_up_ms, partial(self._finish_wrap_up, customer.leg_id))
 
     def _finish_wrap_up(self, leg_id: LegId) -> None:
         if leg_id in self._wrapping:

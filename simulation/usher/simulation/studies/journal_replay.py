@@ -16,7 +16,13 @@ from usher.queue.occupancy import PresenceSegments
 from usher.queue.rules import Policy
 from usher.queue.state import Leg
 from usher.queue.values import NEVER_MS, AgentId, LegEnd, Presence
-from usher.simulation.recorded_day import RecordedContact, RecordedDay, RecordedTurn, Work
+from usher.simulation.recorded_day import (
+    RecordedContact,
+    RecordedDay,
+    RecordedStretch,
+    RecordedTurn,
+    Work,
+)
 from usher.simulation.rows import Batch, contact_rows, leg_rows
 from usher.simulation.scenario import GroupName, Scenario, Target
 from usher.simulation.staff import Does
@@ -139,7 +145,21 @@ def _contact(course: Course, names: Kinds, recording: Recording) -> RecordedCont
         work=_work(talks[0]) if talks else None,
         rang_ms=0 if talks else _rang_ms(course),
         refusals=tuple(_refusals(course)),
+        onward=tuple(_onward(course, recording.last_ms)),
     )
+
+
+def _onward(course: Course, last_ms: int) -> Iterator[RecordedStretch]:
+    """Yields the waits after an agent had passed it on, each with the talk that it led to."""
+    for at_ms, queue in course.requeues:
+        talk = next((leg for leg in course.talks if leg.active_ms >= at_ms), None)
+        ended_ms = last_ms if course.last.ended_ms == NEVER_MS else course.last.ended_ms
+        yield RecordedStretch(
+            queue=queue,
+            waited_ms=(ended_ms if talk is None else talk.active_ms) - at_ms,
+            left=talk is None and course.last.ended_ms != NEVER_MS,
+            work=None if talk is None else _work(talk),
+        )
 
 
 def _refusals(course: Course) -> Iterator[int]:
@@ -274,12 +294,12 @@ def _leg_rows(recording: Recording, index: dict[AgentId, int]) -> Iterator[tuple
 
 
 def _notes(recording: Recording, played: Sequence[Course]) -> Iterator[str]:
-    passed_on = sum(len(course.talks) > 1 for course in played)
+    passed_on = sum(len(course.talks) > 1 + len(course.requeues) for course in played)
     updated = sum(course.was_updated for course in played)
     refused = sum(len(tuple(_refusals(course))) for course in played)
     failed = sum(leg.end is LegEnd.FAILED for course in played for leg in course.legs)
     if passed_on:
-        yield f"{passed_on} contacts went on to further agents: only the first talk is played."
+        yield f"{passed_on} contacts changed agents without waiting: those talks are left out."
     if updated:
         yield f"{updated} contacts were updated after they came: they are played as they came."
     if refused:

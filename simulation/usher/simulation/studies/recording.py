@@ -27,10 +27,12 @@ from usher.queue.values import (
     AgentId,
     ContactId,
     ContactState,
+    LegEnd,
     LegId,
     LegState,
     Outcome,
     Presence,
+    QueueName,
 )
 
 Rules = TypeVar("Rules", Policy, Roster)
@@ -54,6 +56,8 @@ class Course(Struct, frozen=True, eq=False, kw_only=True):
     last: Contact
     legs: tuple[Leg, ...]
     """All that there were, offers that led to nothing too, each as it was at last."""
+    requeues: tuple[tuple[int, QueueName], ...]
+    """When it went from an agent back to wait, and in which queue."""
     was_updated: bool
     """More became known of it after it had come."""
     was_started: bool
@@ -211,6 +215,7 @@ class _Reader:
         self._came: dict[ContactId, Contact] = {}
         self._last: dict[ContactId, Contact] = {}
         self._legs: dict[ContactId, dict[LegId, Leg]] = {}
+        self._requeues: dict[ContactId, list[tuple[int, QueueName]]] = {}
         self._updated: set[ContactId] = set()
         self._started: set[ContactId] = set()
         self._tickets: set[ContactId] = set()
@@ -258,6 +263,7 @@ class _Reader:
             came=came,
             last=self._last[contact_id],
             legs=tuple(self._legs[contact_id].values()),
+            requeues=tuple(self._requeues.get(contact_id, ())),
             was_updated=contact_id in self._updated,
             was_started=contact_id in self._started,
             has_ticket=contact_id in self._tickets,
@@ -272,6 +278,8 @@ class _Reader:
                 kept = {profile.agent_id for profile in roster.agents}
                 for agent_id in [one for one in self._present if one not in kept]:
                     self._leave(agent_id, at_ms, lost=False)
+            case e.ContactRequeued(contact_id, queue=queue, end=LegEnd.REQUEUED):
+                self._requeues.setdefault(contact_id, []).append((at_ms, queue))
             case e.ContactStarted(contact_id):
                 self._started.add(contact_id)
             case e.ContactUpdated(contact_id):

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from usher.queue.journal.contract import JournalError
 from usher.queue.rules import Policy
-from usher.router.findings import errors_of, place_text
+from usher.router.findings import Finding, errors_of, place_text
 from usher.router.policy import check_roster
 from usher.router.service.durations import DURATION_FORM, parse_duration
 from usher.router.service.files import FileFinding, FileRefused, read_policy
@@ -26,7 +26,7 @@ from usher.simulation.report import exports, whatif
 from usher.simulation.report.page import ReportsMissing, page
 from usher.simulation.samples import sample
 from usher.simulation.scenario import Target
-from usher.simulation.scenario_routing import check_routing
+from usher.simulation.scenario_routing import RoutingReason, check_routing, unknown
 from usher.simulation.streams import Streams
 from usher.simulation.studies.fared import Fared, fared_worst, looked_into, met
 from usher.simulation.studies.journal_days import date_of, journal_day
@@ -149,6 +149,7 @@ def _against(replay: Replay, policy: Policy, file: str) -> Replay:
 def check_policy_fits(replay: Replay, policy: Policy, file: str) -> None:
     """Raises FileRefused with all that keeps the day from being routed by a policy."""
     findings = check_routing(replay.scenario, policy)
+    findings += _passed_on(replay, policy)
     for _, roster in replay.day.rosters:  # the pool would refuse it
         findings += check_roster(roster, policy)
     errors = dict.fromkeys(errors_of(findings))
@@ -157,6 +158,17 @@ def check_policy_fits(replay: Replay, policy: Policy, file: str) -> None:
             FileFinding(file, 0, place_text(one.place), one.reason, one.message, one.severity)
             for one in errors
         )
+
+
+def _passed_on(replay: Replay, policy: Policy) -> list[Finding]:
+    """Returns the queues that contacts were passed on to and that the policy lacks."""
+    known = [queue.name for queue in policy.queues if not queue.closed]
+    named = {one.queue for contact in replay.day.contacts for one in contact.onward}
+    place, expected = ("passed on",), "an open queue of the policy"
+    return [
+        unknown(place, RoutingReason.UNKNOWN_QUEUE, name, expected, known)
+        for name in sorted(named.difference(known))
+    ]
 
 
 def cases_of(replay: Replay, other: Policy) -> tuple[Case, Case]:
