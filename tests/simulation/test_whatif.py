@@ -45,6 +45,7 @@ from usher.simulation.scenario import Day
 from usher.simulation.staff import Does
 from usher.simulation.streams import Streams
 from usher.simulation.studies.fared import fared_worst, looked_into, waits_of
+from usher.simulation.studies.journal_replay import OUTSIDE
 from usher.simulation.studies.log_replay import log_replay
 from usher.simulation.studies.replay import Replay
 from usher.simulation.studies.running import StudyRefused
@@ -409,3 +410,23 @@ def test_a_policy_without_a_queue_that_contacts_were_passed_on_to_is_refused() -
     replay = replay_of(passed_on_day().records)
     with pytest.raises(FileRefused, match='found "sales", expected an open queue'):
         check_policy_fits(replay, policy(queue("billing", BILLING), version="o"), "other.toml")
+
+
+def test_work_that_is_not_played_again_keeps_its_agent_away() -> None:
+    driven = opened()
+    driven.at(5)
+    driven.give(c.StartContact(kit.PLATFORM, kit.new("s1", "sales"), AgentId("a1")))
+    driven.at(10)
+    driven.enqueue("c1", "billing")
+    driven.at(50)
+    driven.finish("s1")  # its wrap-up ends at 60 s
+    driven.answer("c1")
+    driven.finish("c1")
+    replay = replay_of(driven.records)
+    assert {OUTSIDE: 1} == replay.left_out
+    of_a1 = [turn for turn in replay.day.turns if turn.agent_id == "a1"]
+    assert [(5, Does.BREAK), (60, Does.BACK)] == [
+        (turn.at_ms // 1000 - START_S, turn.does) for turn in of_a1[-2:]
+    ]
+    (batch,) = World(replay.scenario, replay.policy, Streams(1), replay.day).batches()
+    assert [53_000] == batch.contacts.waits_ms.tolist()

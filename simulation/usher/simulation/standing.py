@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from usher.queue.ledger import Ledger
 from usher.queue.rules import Policy, QueueRules, Roster
 from usher.queue.state import Agent, Contact
+from usher.queue.tickets import TicketState, ticket_state
 from usher.queue.values import AgentId, ContactId, Presence, QueueName
 from usher.router.agents import NOT_SERVED, Agents, may_be_offered
 from usher.router.kinds import Kinds
@@ -212,4 +213,34 @@ def _ahead(ledger: Ledger, contact: Contact) -> int:
         and other.facts.queue == contact.facts.queue
         and (other.order_ms, other.sequence) < place
         for other in ledger.contacts.values()
+    )
+
+
+class LineStanding(Struct, frozen=True, kw_only=True):
+    """The desks of a branch while a ticket waits there: desks call, nobody is offered it."""
+
+    at_ms: int
+    desks: int
+    open: int
+    """Desks where somebody sits."""
+    busy: int
+    """Open desks with a visitor who is called or served."""
+    ahead: int
+    """Tickets that wait longer in its line."""
+
+
+def line_standing(ledger: Ledger, contact_id: ContactId, at_ms: int) -> LineStanding:
+    """Returns how the desks of a ticket's branch stand. Raises KeyError for what is no ticket."""
+    ticket, contact = ledger.tickets[contact_id], ledger.contacts[contact_id]
+    here = {desk_id for desk_id, desk in ledger.desks.items() if desk.branch == ticket.branch}
+    line, busy, ahead = (ticket.branch, ticket.line), set(), 0
+    for other_id, other in ledger.tickets.items():
+        state = ticket_state(ledger.contacts[other_id])
+        if state in (TicketState.CALLED, TicketState.SERVING):
+            busy.add(other.desk)
+        elif state is TicketState.WAITING and (other.branch, other.line) == line:
+            ahead += ledger.contacts[other_id].order_ms < contact.order_ms
+    seats = here & set(ledger.seats)
+    return LineStanding(
+        at_ms=at_ms, desks=len(here), open=len(seats), busy=len(seats & busy), ahead=ahead
     )

@@ -16,11 +16,11 @@ from usher.simulation.arriving import MS_PER_MIN
 from usher.simulation.figures import Unit
 from usher.simulation.report.markup import Markup, element, listing, paragraph, table, text
 from usher.simulation.report.page import ReportsMissing, document, drawn
-from usher.simulation.report.standings import clock_text, length_text, standing_text
+from usher.simulation.report.standings import clock_text, length_text, line_text, standing_text
 from usher.simulation.report.tables import empty_table, filled
 from usher.simulation.report.wording import column_texts, value_text
 from usher.simulation.studies.service import DayService, Service, ServicePart
-from usher.simulation.studies.stories import Asking, Story, Worst
+from usher.simulation.studies.stories import Asking, Freed, Story, Worst
 
 if TYPE_CHECKING:
     from usher.simulation.report.drawing import Line
@@ -46,7 +46,7 @@ READING = (
 SHOWN = 2
 """Moments of a wait that the terminal tells; the page has all."""
 NOTHING_FREES = "No single change that was tried would have given it an agent at these moments."
-TICKET = "It held a ticket: desks call it, so no agent is offered it."
+TICKET = "It held a ticket: desks call, so what would have freed it is not looked for."
 
 
 def show(service: DayService, worst: Worst, notes: Iterable[str], console: Console) -> None:
@@ -62,7 +62,7 @@ def show(service: DayService, worst: Worst, notes: Iterable[str], console: Conso
         for story in stories:
             console.print(Text(" · ".join(story_row(story))))
             for line in story_lines(story, SHOWN):
-                console.print(Padding(Text(line), (0, 0, 0, 4)))
+                console.print(Padding(Text(line), (0, 0, 0, 4), expand=False))
     for note in notes:
         console.print(Text(note))
 
@@ -160,22 +160,31 @@ def story_lines(story: Story, most: int | None = None) -> list[str]:
     """
     lines = [_asking_text(one) for one in story.askings]
     if story.has_ticket:
-        return [*lines, TICKET]
-    lines += [
-        f"At {clock_text(one.at_ms)}, after {length_text(one.at_ms - story.came_ms)}: "
-        f"{standing_text(one)}."
-        for one in story.standings[:: _step(story, most)]
-    ]
+        told = story.lines[:: _step(story.lines, most)]
+        return [*lines, *(_at(one.at_ms, story, line_text(one)) for one in told), TICKET]
+    looks = story.standings[:: _step(story.standings, most)]
+    lines += [_at(one.at_ms, story, standing_text(one)) for one in looks]
     lines += [
         f"From {clock_text(one.from_ms)} on, after {length_text(one.from_ms - story.came_ms)}: "
         f"{one.what} would have given it {_taker_text(one.agent_id)}."
-        for one in story.freed
+        for one in _first_of_each(story.freed, most)
     ]
     return lines if story.freed or not story.standings else [*lines, NOTHING_FREES]
 
 
-def _step(story: Story, most: int | None) -> int:
-    return 1 if most is None else max(1, -(-len(story.standings) // most))
+def _at(at_ms: int, story: Story, words: str) -> str:
+    return f"At {clock_text(at_ms)}, after {length_text(at_ms - story.came_ms)}: {words}."
+
+
+def _step(looks: Sequence[object], most: int | None) -> int:
+    return 1 if most is None else max(1, -(-len(looks) // most))
+
+
+def _first_of_each(freed: Sequence[Freed], most: int | None) -> Sequence[Freed]:
+    """Returns one change of each kind where not all are told."""
+    if most is None:
+        return freed
+    return list({one.change: one for one in reversed(freed)}.values())[::-1]
 
 
 def _taker_text(agent_id: str) -> str:

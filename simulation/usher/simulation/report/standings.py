@@ -6,7 +6,7 @@ The same in the terminal and on the page. It must not know where a standing come
 from collections.abc import Mapping
 from typing import TypeVar
 
-from usher.simulation.standing import Standing
+from usher.simulation.standing import LineStanding, Standing
 
 Name = TypeVar("Name", bound=str)
 
@@ -25,6 +25,14 @@ def length_text(length_ms: float) -> str:
     minutes, seconds = divmod(round(length_ms / MS_PER_S), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def line_text(one: LineStanding) -> str:
+    """Returns how the desks stood: `6 of 8 desks open, 5 of them busy; 3 tickets ahead`."""
+    open_desks = f"{one.open} of {one.desks} desks open, {one.busy} of them busy"
+    return (
+        f"{open_desks}; {one.ahead or 'no'} ticket{'s' if one.ahead != 1 else ''} ahead in its line"
+    )
 
 
 def standing_text(one: Standing) -> str:

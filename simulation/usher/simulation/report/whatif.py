@@ -97,7 +97,7 @@ def show(told: Told, worst: Sequence[Fared], notes: Iterable[str], console: Cons
         for each in worst:
             console.print(Text(each.contact.contact_id))
             for line in why_lines(each):
-                console.print(Padding(Text(line), (0, 0, 0, 4)))
+                console.print(Padding(Text(line), (0, 0, 0, 4), expand=False))
     else:
         console.print(NOBODY_WORSE)
     for note in notes:

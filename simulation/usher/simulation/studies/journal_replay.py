@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
+from msgspec.structs import replace
 
 from usher.queue import measures
 from usher.queue.occupancy import PresenceSegments
@@ -27,6 +28,7 @@ from usher.simulation.rows import Batch, contact_rows, leg_rows
 from usher.simulation.scenario import GroupName, Scenario, Target
 from usher.simulation.staff import Does
 from usher.simulation.studies.journal_days import MS_PER_DAY, JournalDay
+from usher.simulation.studies.other_work import with_other_work
 from usher.simulation.studies.recording import Course, Recording, Stay
 from usher.simulation.studies.replay import (
     Kinds,
@@ -66,7 +68,7 @@ def journal_replay(
         target=target or common_target(policy, contacts),
         every_min=every_min,
     )
-    replayed = _day(recording, contacts, members)
+    replayed = _day(_without_other_work(recording), contacts, members)
     reasons = Counter(_left_out(course, recording) for course in recording.courses)
     return Replay(
         title=title,
@@ -94,6 +96,13 @@ def _day(
         rosters=tuple((_since(recording, at_ms), one) for at_ms, one in recording.rosters),
         policies=tuple((_since(recording, at_ms), one) for at_ms, one in recording.policies[1:]),
     )
+
+
+def _without_other_work(recording: Recording) -> Recording:
+    """Returns the recording with agents away while they had work that is not played again."""
+    others = [one for one in recording.courses if one.has_ticket or one.was_started]
+    stays = with_other_work(recording.stays, others, recording.profiles, recording.last_ms)
+    return replace(recording, stays=tuple(stays))
 
 
 def common_target(policy: Policy, contacts: Sequence[RecordedContact]) -> Target:
@@ -294,6 +303,9 @@ def _leg_rows(recording: Recording, index: dict[AgentId, int]) -> Iterator[tuple
 
 
 def _notes(recording: Recording, played: Sequence[Course]) -> Iterator[str]:
+    other = sum(one.has_ticket or one.was_started for one in recording.courses)
+    if other:
+        yield "Agents whom a visitor or outside work left no room count as away meanwhile."
     passed_on = sum(len(course.talks) > 1 + len(course.requeues) for course in played)
     updated = sum(course.was_updated for course in played)
     refused = sum(len(tuple(_refusals(course))) for course in played)

@@ -16,7 +16,7 @@ from usher.queue.ledger import Ledger
 from usher.queue.state import Leg
 from usher.queue.values import NEVER_MS, AgentId, ChannelName, ContactId, ContactState, QueueName
 from usher.simulation.freeing import Change, Freeing, freeings
-from usher.simulation.standing import Standing, standing
+from usher.simulation.standing import LineStanding, Standing, line_standing, standing
 from usher.simulation.studies.recording import Course, Recording, moments
 
 LOOKS = 6
@@ -61,6 +61,8 @@ class Story(Struct, frozen=True, kw_only=True):
     has_ticket: bool
     askings: tuple[Asking, ...]
     standings: tuple[Standing, ...] = ()
+    lines: tuple[LineStanding, ...] = ()
+    """In place of standings, for a ticket."""
     freed: tuple[Freed, ...] = ()
     """The smallest change first."""
 
@@ -115,12 +117,11 @@ class _Sight:
     def __init__(self, story: Story) -> None:
         self._story = story
         self._standings: list[Standing] = []
+        self._lines: list[LineStanding] = []
         self._found: list[tuple[Freeing, int]] = []
 
     def moments(self) -> Iterator[int]:
-        """Yields the moments to look at; none for a ticket, which nobody is offered."""
-        if self._story.has_ticket:
-            return
+        """Yields the moments to look at."""
         length_ms = _pending_until(self._story) - self._story.came_ms
         for part in sorted({length_ms * at // LOOKS for at in range(LOOKS)}):
             yield self._story.came_ms + part
@@ -129,6 +130,10 @@ class _Sight:
         """Looks at how it is at this moment, if it still waits."""
         contact = ledger.contacts.get(self._story.contact_id)
         if contact is None or contact.state is not ContactState.WAITING:
+            return
+        if self._story.has_ticket:
+            line = line_standing(ledger, contact.contact_id, at_ms)
+            self._lines.append(replace(line, at_ms=at_ms - from_ms))
             return
         stands = standing(ledger, contact.contact_id, at_ms)
         self._standings.append(replace(stands, at_ms=at_ms - from_ms))
@@ -143,7 +148,12 @@ class _Sight:
             Freed(change=one.change, what=one.what, agent_id=one.agent_id, from_ms=at_ms)
             for one, at_ms in ordered
         )
-        return replace(self._story, standings=tuple(self._standings), freed=tuple(freed))
+        return replace(
+            self._story,
+            standings=tuple(self._standings),
+            lines=tuple(self._lines),
+            freed=tuple(freed),
+        )
 
 
 def _story(course: Course, recording: Recording) -> Story:
