@@ -211,10 +211,10 @@ def test_a_policy_without_the_queues_of_the_day_is_refused_with_every_finding() 
     replay = replay_of(lunch_day().records)
     with pytest.raises(FileRefused) as refused:
         check_policy_fits(replay, policy(queue("help"), version="other"), "other.toml")
-    assert ["types.billing.queue", "types.sales.queue"] == [
+    assert ["the day's types.billing.queue", "the day's types.sales.queue"] == [
         one.place for one in refused.value.findings
     ]
-    assert 'other.toml: types.billing.queue: found "billing"' in str(refused.value)
+    assert "other.toml: the day's types.billing.queue: found " in str(refused.value)
     check_policy_fits(replay, NEEDY, "needy.toml")
 
 

@@ -155,9 +155,14 @@ def check_policy_fits(replay: Replay, policy: Policy, file: str) -> None:
     errors = dict.fromkeys(errors_of(findings))
     if errors:
         raise FileRefused(
-            FileFinding(file, 0, place_text(one.place), one.reason, one.message, one.severity)
+            FileFinding(file, 0, _place(one), one.reason, one.message, one.severity)
             for one in errors
         )
+
+
+def _place(finding: Finding) -> str:
+    text = place_text(finding.place)
+    return text if finding.place[:1] == ("queues",) else f"the day's {text}"
 
 
 def _passed_on(replay: Replay, policy: Policy) -> list[Finding]:
