@@ -430,3 +430,53 @@ def test_work_that_is_not_played_again_keeps_its_agent_away() -> None:
     ]
     (batch,) = World(replay.scenario, replay.policy, Streams(1), replay.day).batches()
     assert [53_000] == batch.contacts.waits_ms.tolist()
+
+
+def test_who_left_while_an_agent_was_asked_leaves_before_the_answer_again() -> None:
+    driven = opened()
+    driven.at(10)
+    driven.enqueue("c1", "billing")
+    driven.answer("c1")
+    driven.finish("c1", 1)
+    driven.at(60)
+    driven.enqueue("c2", "billing")
+    driven.wait(20_000 - 1)  # a1 is asked until the offer is about to run out
+    driven.leave("c2")
+    replay = replay_of(driven.records)
+    assert [0, 19_999] == [contact.rang_ms for contact in replay.day.contacts]
+    for seed in range(3):
+        (batch,) = World(replay.scenario, replay.policy, Streams(seed), replay.day).batches()
+        assert [3_000, 19_999] == sorted(batch.contacts.waits_ms.tolist())
+        assert -1 in batch.contacts.answered_ms.tolist()
+
+
+def test_agents_who_come_at_one_moment_come_in_the_recorded_order() -> None:
+    driven = opened()
+    driven.sign_out("a1")
+    driven.sign_out("a2")
+    driven.at(10)
+    driven.enqueue("c1", "billing")
+    driven.at(11)
+    driven.enqueue("c2", "billing")
+    driven.at(20)
+    driven.sign_in("a2")  # is offered c1 before a1 comes
+    driven.sign_in("a1")
+    driven.answer("c1")
+    driven.take(driven.contact("c2").owner)
+    driven.connect("c2")
+    driven.at(60)
+    driven.finish("c1")
+    driven.finish("c2")
+    replay = replay_of(driven.records)
+    (batch,) = World(replay.scenario, replay.policy, Streams(1), replay.day).batches()
+    assert rows_of(replay.recorded.contacts) == rows_of(batch.contacts)
+    assert [1, 0] == replay.recorded.contacts.agent.tolist()
+
+
+def test_the_worst_are_told_in_the_order_of_their_differences() -> None:
+    replay = replace(replay_of(answered_day().records), policy=OPEN)
+    first, second = compared(replay, policy(), 1)
+    worst = fared_worst(first, second, 10)
+    differences = [one.difference.mean for one in worst]
+    assert len(differences) > 1 and sorted(differences, reverse=True) == differences
+    assert worst[:1] == fared_worst(first, second, 1)

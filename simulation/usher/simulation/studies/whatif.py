@@ -252,6 +252,7 @@ def _notes(found: Compared) -> list[str]:
         f"{found.first.case.name} {met(found.first) * 100:.1f}% of them wait as recorded (1 s off "
         "at most)."
     ]
+    notes.append("Agents sign in, pause and leave as they did on the day.")
     notes += [f"Left out: {count} {reason}." for reason, count in replay.left_out.items()]
     if patience or talks:
         notes.append(
