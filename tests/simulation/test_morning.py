@@ -68,6 +68,25 @@ def test_occupancy_is_live_time_over_available_time() -> None:
     assert pytest.approx(3 * 410 / 900) == part.agents
 
 
+def test_a_wait_is_as_bad_as_the_target_of_its_queue_makes_it() -> None:
+    slow = queue("billing", BILLING, service_target_ms=600_000)
+    driven = opened(policy(slow, queue("sales", BILLING)))
+    driven.at(10)
+    driven.enqueue("c1", "billing")
+    driven.answer("c1")
+    driven.enqueue("c2", "billing")
+    driven.at(50)
+    driven.enqueue("c3", "sales")
+    driven.at(60)
+    driven.finish("c1")
+    driven.answer("c2")
+    driven.finish("c2")
+    driven.answer("c3")
+    worst = worst_waits(recording_of(driven.records), 3).waits
+    assert ["c3", "c2", "c1"] == [one.contact_id for one in worst]
+    assert worst[0].waited_ms < worst[1].waited_ms
+
+
 def test_the_longest_waits_of_answered_and_of_left_stand_apart() -> None:
     worst = worst_waits(recording_of(lunch_day().records), 2)
     assert [("c2", 306_000), ("c1", 3_000)] == [

@@ -14,6 +14,7 @@ from rich.text import Text
 from usher.queue.values import NEVER_MS
 from usher.simulation.arriving import MS_PER_MIN
 from usher.simulation.figures import Unit
+from usher.simulation.freeing import NEWCOMER, Change
 from usher.simulation.report.markup import Markup, element, listing, paragraph, table, text
 from usher.simulation.report.page import ReportsMissing, document, drawn
 from usher.simulation.report.standings import clock_text, length_text, line_text, standing_text
@@ -38,6 +39,8 @@ READING = (
     "is the mean of the offered.",
     "A contact stands in the interval in which it came. Busy is the occupancy: busy / available "
     "time of agents. Agents is who was signed in on average.",
+    "The worst waits are the longest against the target of their queue: two minutes of a call are "
+    "worse than ten of a mail.",
     "Why: each agent by the first thing that stood in the way, by the router's own rules, with all "
     "that waited at the moment.",
     "What would have freed it: single changes, each made at the moment told and judged by the "
@@ -121,8 +124,8 @@ def _columns(services: Sequence[Service]) -> list[Row]:
 
 def _lists(worst: Worst) -> list[tuple[str, tuple[Story, ...]]]:
     return [
-        ("Longest waits of who was answered", worst.waits),
-        ("Longest waits of who left", worst.abandons),
+        ("Worst waits of who was answered", worst.waits),
+        ("Worst waits of who left", worst.abandons),
     ]
 
 
@@ -133,7 +136,14 @@ def _named(worst: Worst) -> list[tuple[str, tuple[str, tuple[Story, ...]]]]:
 def _stories(stories: Sequence[Story]) -> Markup:
     if not stories:
         return paragraph("None.")
-    told = [table("The longest first", STORY_HEADERS, list(map(story_row, stories)), words=4)]
+    told = [
+        table(
+            "By wait / target of the queue, the longest first",
+            STORY_HEADERS,
+            list(map(story_row, stories)),
+            words=4,
+        )
+    ]
     for story in stories:
         told.append(element("h3", text(f"{story.contact_id}: {length_text(story.waited_ms)}")))
         told.append(listing(story_lines(story)))
@@ -166,7 +176,7 @@ def story_lines(story: Story, most: int | None = None) -> list[str]:
     lines += [_at(one.at_ms, story, standing_text(one)) for one in looks]
     lines += [
         f"From {clock_text(one.from_ms)} on, after {length_text(one.from_ms - story.came_ms)}: "
-        f"{one.what} would have given it {_taker_text(one.agent_id)}."
+        f"{one.what} would have given it {_taker_text(one)}."
         for one in _first_of_each(story.freed, most)
     ]
     return lines if story.freed or not story.standings else [*lines, NOTHING_FREES]
@@ -187,8 +197,10 @@ def _first_of_each(freed: Sequence[Freed], most: int | None) -> Sequence[Freed]:
     return list({one.change: one for one in reversed(freed)}.values())[::-1]
 
 
-def _taker_text(agent_id: str) -> str:
-    return "that agent" if agent_id.startswith("one-more") else agent_id
+def _taker_text(one: Freed) -> str:
+    if not one.agent_id.startswith(NEWCOMER):
+        return one.agent_id
+    return "one of them" if one.change is Change.AGENTS else "that agent"
 
 
 def _asking_text(one: Asking) -> str:

@@ -19,7 +19,7 @@ from usher.queue import measures
 from usher.queue.codec import Record
 from usher.queue.ledger import Ledger
 from usher.queue.occupancy import LegSegments, PresenceKind, PresenceSegments
-from usher.queue.rules import AgentProfile, Policy, Roster
+from usher.queue.rules import AgentProfile, Policy, QueueRules, Roster
 from usher.queue.state import Agent, Contact, Leg
 from usher.queue.ticket_events import TicketIssued
 from usher.queue.values import (
@@ -125,6 +125,11 @@ class Recording(Struct, frozen=True, eq=False, kw_only=True):
     def profiles(self) -> dict[AgentId, AgentProfile]:
         """Returns all agents of all rosters, each as its last one has it."""
         return {one.agent_id: one for _, roster in self.rosters for one in roster.agents}
+
+    @property
+    def queues(self) -> dict[QueueName, QueueRules]:
+        """Returns all queues of all policies, each as its last one has it."""
+        return {queue.name: queue for _, policy in self.policies for queue in policy.queues}
 
     def facts(self, chosen: NDArray[np.bool_]) -> measures.ContactFacts:
         """Returns the chosen contacts as columns that measures go by."""

@@ -74,7 +74,7 @@ def day_service(recording: Recording, bounds_ms: Int64s) -> DayService:
 
     Intervals before the first and after the last with contacts or agents are left out.
     """
-    rules = {queue.name: queue for _, policy in recording.policies for queue in policy.queues}
+    rules = recording.queues
     names = sorted({one.came.facts.queue for one in recording.courses if not one.was_started})
     queues, columns = [], []
     for name in names:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from usher.queue.codec import Record
 from usher.queue.ledger import Ledger
+from usher.queue.rules import QueueRules
 from usher.queue.state import Leg
 from usher.queue.values import NEVER_MS, AgentId, ChannelName, ContactId, ContactState, QueueName
 from usher.simulation.freeing import Change, Freeing, freeings
@@ -53,6 +54,8 @@ class Story(Struct, frozen=True, kw_only=True):
     queue: QueueName
     channel: ChannelName
     came_ms: int
+    target_ms: int
+    """Of its queue."""
     waited_ms: int
     """Until an agent was there, until it left, or until the journal ends."""
     ended: str
@@ -68,16 +71,17 @@ class Story(Struct, frozen=True, kw_only=True):
 
 
 class Worst(Struct, frozen=True):
-    """The longest waits of those who were answered (or wait still), and of those who left."""
+    """The longest waits, measured by the target of each queue: of those who were answered (or wait
+    still), and of those who left."""
 
     waits: tuple[Story, ...]
     abandons: tuple[Story, ...]
 
 
 def worst_waits(recording: Recording, count: int) -> Worst:
-    """Returns the longest waits, not looked into yet; at most `count` of either."""
+    """Returns the longest waits / target of the queue, not looked into yet; `count` of either."""
     told = [_story(one, recording) for one in recording.courses if not one.was_started]
-    ordered = sorted(told, key=lambda one: (-one.waited_ms, one.came_ms))
+    ordered = sorted(told, key=lambda one: (-one.waited_ms / one.target_ms, one.came_ms))
     waited = [one for one in ordered if one.waited_ms > 0]
     return Worst(
         tuple([one for one in waited if one.ended in ("answered", "open")][:count]),
@@ -157,14 +161,15 @@ class _Sight:
 
 
 def _story(course: Course, recording: Recording) -> Story:
-    came, talks = course.came, course.talks
+    came, talks, queue = course.came, course.talks, course.came.facts.queue
     waited_ms = course.waited_until_ms(recording.last_ms) - came.enqueued_ms
     ended = "answered" if talks else course.outcome.name.lower()
     return Story(
         contact_id=course.contact_id,
-        queue=came.facts.queue,
+        queue=queue,
         channel=came.facts.channel,
         came_ms=came.enqueued_ms - recording.from_ms,
+        target_ms=recording.queues.get(queue, QueueRules(name=queue)).service_target_ms,
         waited_ms=waited_ms,
         ended=ended,
         answered_by=talks[0].agent_id if talks else None,
