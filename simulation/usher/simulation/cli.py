@@ -6,10 +6,12 @@ called, so that `usher --help` is quick.
 
 import typer
 
-from usher.simulation.commands import simulate, sweep
+from usher.simulation.commands import morning, simulate, sweep, whatif
 
 
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     simulate.add_to(app)
     sweep.add_to(app)
+    whatif.add_to(app)
+    morning.add_to(app)

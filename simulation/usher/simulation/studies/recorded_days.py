@@ -125,8 +125,8 @@ def _type(queue: str, calls: list[Replayed], rules: ReplayRules) -> ContactType:
 def staff_of(calls: Sequence[Call], rules: ReplayRules) -> Group:
     """Returns the agents on duty; each stretch of duty is a shift, to the nearest minute."""
     minutes = [
-        (round(from_s / 60), min(MINUTES, round(until_s / 60)))
-        for from_s, until_s in stretches_s(calls, rules.duty_gap_s)
+        (round(one.from_s / 60), min(MINUTES, round(one.until_s / 60)))
+        for one in stretches(calls, rules.duty_gap_s)
     ]
     shifts = tuple(
         Shift(agents=1, from_min=from_min, until_min=until_min)
@@ -137,8 +137,16 @@ def staff_of(calls: Sequence[Call], rules: ReplayRules) -> Group:
     return Group(capacity=Capacity(units=1, channels={Channel.VOICE: voice}), shifts=shifts)
 
 
-def stretches_s(calls: Sequence[Call], gap_s: int) -> list[tuple[int, int]]:
-    """Returns when somebody was on duty, in seconds after midnight, agent by agent.
+class Stretch(Struct, frozen=True):
+    """A stretch of duty of one agent, in seconds after midnight."""
+
+    agent: str
+    from_s: int
+    until_s: int
+
+
+def stretches(calls: Sequence[Call], gap_s: int) -> list[Stretch]:
+    """Returns when somebody was on duty, agent by agent.
 
     A talk that no other is near says that somebody took it, not that somebody was there: such a
     stretch is left out.
@@ -148,7 +156,7 @@ def stretches_s(calls: Sequence[Call], gap_s: int) -> list[tuple[int, int]]:
         if call.talk_start_s is not None:
             starts_s[call.agent].append(call.talk_start_s)
     return [
-        (from_s, until_s)
+        Stretch(duty.agent, from_s, until_s)
         for duty in agents_on_duty(calls, gap_s)
         for from_s, until_s in duty.intervals_s
         if sum(from_s <= start_s <= until_s for start_s in starts_s[duty.agent]) > 1
