@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 from tests.router import pool_kit as kit
+from tests.router.branch_kit import BranchDay
 from tests.simulation.recorded_kit import (
     BILLING,
     START_S,
@@ -16,6 +17,7 @@ from tests.simulation.recorded_kit import (
     replay_of,
 )
 
+from usher.queue import commands as c
 from usher.queue.measures import Outcome
 from usher.queue.values import ContactId, Presence
 from usher.simulation.freeing import Change, freeings
@@ -34,6 +36,15 @@ def test_a_course_has_the_contact_as_it_came_and_as_it_ended() -> None:
     ]
     assert Outcome.ABANDONED is courses[ContactId("c4")].outcome
     assert ["a1"] == [leg.agent_id for leg in courses[ContactId("c2")].talks]
+
+
+def test_a_visitor_who_does_not_come_to_the_desk_is_a_no_show() -> None:
+    day = BranchDay.staffed("1")
+    day.join("j1")
+    day.next("1")
+    day.give(c.MarkNoShow(*day.at("1"), ContactId("j1")))
+    (course,) = recording_of(day.records).courses
+    assert (Outcome.NO_SHOW, True) == (course.outcome, course.has_ticket)
 
 
 def test_stays_tell_presence_with_its_reason_until_the_last_record() -> None:

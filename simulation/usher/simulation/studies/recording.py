@@ -46,6 +46,7 @@ _OUTCOMES = {
     Outcome.NONE: measures.Outcome.OPEN,
     Outcome.COMPLETED: measures.Outcome.COMPLETED,
     Outcome.ABANDONED: measures.Outcome.ABANDONED,
+    Outcome.NO_SHOW: measures.Outcome.NO_SHOW,
 }
 
 
