@@ -188,6 +188,23 @@ def test_the_command_tells_a_day_as_text_page_and_json(tmp_path: Path) -> None:
     assert "c2" == json.loads(told.read_text())["worst"]["waits"][0]["contact_id"]
 
 
+def test_a_file_that_cannot_be_written_is_refused_before_the_journal_is_opened(
+    tmp_path: Path,
+) -> None:
+    asked = Asked(
+        journal="nowhere",
+        day="",
+        zone="UTC",
+        archive=None,
+        worst=1,
+        every_min=30,
+        files=Files(html=tmp_path / "missing" / "day.html"),
+    )
+    text = io.StringIO()
+    assert 2 == morning_of(asked, Console(file=text, width=160))
+    assert "there is no folder" in text.getvalue()
+
+
 def test_a_day_without_contacts_is_refused(tmp_path: Path) -> None:
     journal = write_journal(tmp_path, opened().records)
     asked = Asked(

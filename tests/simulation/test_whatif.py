@@ -314,6 +314,16 @@ def test_the_command_tells_a_journal_under_another_policy(tmp_path: Path) -> Non
     assert "Who fared worst" in files["html"].read_text()
 
 
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+    journal = write_journal(tmp_path, lunch_day().records)
+    other = tmp_path / "open.toml"
+    other.write_text(write_policy(OPEN), encoding="utf-8")
+    text = io.StringIO()
+    files = Files(parquet=tmp_path)
+    assert 2 == whatif_day(asked(journal, other, files=files), Console(file=text, width=200))
+    assert "found a folder, expected the name of a file" in text.getvalue()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -89,7 +89,7 @@ class World:
             self._await_next(kind)
 
     def watch(self, at_ms: int, look: Callable[[Pool], None]) -> None:
-        """Lets somebody look at the pool at a moment of the run, before the match of that moment.
+        """Lets somebody look at the pool at a moment of the run, after what was put there before.
 
         The pool changes its records in place: they are to be read at once, and none to be kept.
         """
