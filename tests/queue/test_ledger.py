@@ -16,7 +16,7 @@ from usher.queue.ledger import Ledger
 from usher.queue.lifecycle import IllegalMove
 from usher.queue.ticket_events import DeskClosed, DeskOpened
 from usher.queue.tickets import Place
-from usher.queue.values import NEVER_MS, SYSTEM, AgentId, ContactId, LegState
+from usher.queue.values import NEVER_MS, SYSTEM, AgentId, ContactId, ContactState, LegState
 
 C1 = ContactId("c1")
 
@@ -85,6 +85,25 @@ def test_the_next_deadline_of_a_replay_is_that_of_the_live_pool() -> None:
         replayed(day.records, pool)
         assert pool.next_deadline() is None
     assert day.pool.next_deadline() == pool.next_deadline() == day.at_ms + 20_000
+    assert day.pool.state_hash() == pool.state_hash()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_replay_leaves_records_as_they_were_if_somebody_keeps_them(kept: bool) -> None:
+    day = driven()
+    day.enqueue("c1")
+    waiting = len(day.records)
+    day.take(day.contact("c1").owner)
+    day.connect("c1")
+    day.complete("c1")
+    pool = replayed([])
+    with pool.ledger.replaying(in_place=not kept):
+        replayed(day.records[:waiting], pool)
+        contact = pool.ledger.contacts[C1]
+        pool.ledger.take_touched()
+        replayed(day.records, pool)
+        assert kept == (ContactState.WAITING is contact.state)
+        assert kept == (C1 in pool.ledger.take_touched().contacts)
     assert day.pool.state_hash() == pool.state_hash()
 
 

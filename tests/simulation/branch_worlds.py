@@ -117,7 +117,7 @@ def run(
     seed: int = 1,
 ) -> Batch:
     """Returns what a day leaves."""
-    world = World(scenario, rules or policy(), Streams(seed), known or branches())
+    world = World(scenario, rules or policy(), Streams(seed), branches=known or branches())
     (batch,) = world.batches()
     return batch
 

@@ -17,9 +17,10 @@ from usher.simulation.scenario import Listed
 from usher.simulation.streams import Streams
 from usher.simulation.studies.recorded_days import (
     ReplayRules,
+    Stretch,
     replay_policy,
     replay_scenario,
-    stretches_s,
+    stretches,
 )
 from usher.simulation.world import World
 
@@ -74,7 +75,7 @@ def test_a_talk_alone_is_no_stretch_of_duty() -> None:
         _served("a", start_s=9_000, talk_s=100),
         _served("b", start_s=1_000, talk_s=100),
     ]
-    assert [(1_000, 1_600)] == stretches_s(calls, 600)
+    assert [Stretch("a", 1_000, 1_600)] == stretches(calls, 600)
 
 
 def test_the_patience_of_who_left_is_the_wait_and_of_the_served_is_longer() -> None:

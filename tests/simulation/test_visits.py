@@ -268,7 +268,7 @@ def test_a_branch_keeps_the_hours_of_the_weekday() -> None:
 def test_a_long_run_goes_on_over_many_days() -> None:
     kind = visitors(arrivals=Poisson(per_hour=6), handling=Exponential(400))
     scenario = visit(kind, clerks(), horizon=Steady(warm_up=50, batch=100, batches=5))
-    batches = list(World(scenario, policy(), Streams(1), branches()).batches())
+    batches = list(World(scenario, policy(), Streams(1), branches=branches()).batches())
     assert 3 * 24 * 60 * MINUTE_MS < batches[-1].until_ms
     assert {Outcome.COMPLETED} == {int(one) for each in batches for one in each.contacts.outcome}
 

@@ -41,7 +41,7 @@ def kind(rate: float, **more: AnyDistribution | float) -> ContactType:
 def batches_of(one: ContactType, desks: int, size: int) -> list[Batch]:
     horizon = Steady(warm_up=500, batch=size // BATCHES, batches=BATCHES)
     scenario = visit(one, clerks(desks), horizon=horizon)
-    return list(World(scenario, policy(), Streams(SEED), branches()).batches())
+    return list(World(scenario, policy(), Streams(SEED), branches=branches()).batches())
 
 
 def check(batches: list[Batch], **expected: tuple[float, Metric]) -> None:

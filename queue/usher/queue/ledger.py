@@ -230,10 +230,13 @@ class Ledger:
                 self.deadlines.add_all(moved)
 
     @contextmanager
-    def replaying(self) -> Iterator[None]:
-        """While it is open only records are applied; due times are derived from them at its end."""
+    def replaying(self, *, in_place: bool = True) -> Iterator[None]:
+        """While it is open only records are applied; due times are derived from them at its end.
+
+        `in_place` False: for whoever keeps records meanwhile, and asks what was touched.
+        """
         self.deadlines = DeferredDeadlines(self.contacts, self.tickets)
-        before, self.in_place = self.in_place, True
+        before, self.in_place = self.in_place, in_place
         try:
             yield
         finally:

@@ -6,7 +6,7 @@ called, so that `usher --help` is quick.
 
 import typer
 
-from usher.simulation.commands import calibrate, simulate, staff, sweep
+from usher.simulation.commands import calibrate, morning, simulate, staff, sweep, whatif
 
 
 def add_to(app: typer.Typer) -> None:
@@ -15,3 +15,5 @@ def add_to(app: typer.Typer) -> None:
     sweep.add_to(app)
     staff.add_to(app)
     calibrate.add_to(app)
+    whatif.add_to(app)
+    morning.add_to(app)

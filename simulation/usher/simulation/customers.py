@@ -8,6 +8,8 @@ done with; it must not know the pool.
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec import Struct
+
 from usher.queue import commands as c
 from usher.queue.branches import BranchName, ServiceName
 from usher.queue.tickets import VisitOutcome
@@ -18,6 +20,7 @@ from usher.queue.values import (
     ContactId,
     LegId,
     NewContact,
+    QueueName,
     Urgency,
 )
 from usher.simulation.arriving import Luck, arrival_times
@@ -32,8 +35,21 @@ from usher.simulation.streams import (
 )
 
 PLATFORM: Final = Actor(ActorKind.PLATFORM, "simulation")
+PASSED_ON: Final = "passed_on"
+"""Reason for which a contact goes back to wait for a further agent."""
 
 _NO_LEG = LegId("")
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """A further wait and talk of a contact that is passed on; in ms, patience -1 = for ever."""
+
+    queue: QueueName
+    patience_ms: int
+    answering_ms: int
+    connecting_ms: int
+    handling_ms: int
+    wrap_up_ms: int
 
 
 class Customer:
@@ -41,17 +57,22 @@ class Customer:
 
     __slots__ = (
         "answered_ms",
+        "answering_ms",
         "arrived_ms",
         "attempt",
+        "connecting_ms",
         "contact_id",
         "facts",
         "handling_ms",
         "kind",
         "leg_id",
+        "number",
+        "onward",
         "over",
         "patience_ms",
         "patience_until_ms",
         "price",
+        "refusals",
         "served_by",
         "taken_ms",
         "talk_from_ms",
@@ -62,6 +83,7 @@ class Customer:
 
     def __init__(self, kind: "Kind", number: int, attempt: int, at_ms: int) -> None:
         self.kind = kind
+        self.number = number
         self.attempt = attempt
         self.contact_id = ContactId(f"{kind.prefix}{number}")
         self.facts = kind.facts
@@ -75,6 +97,14 @@ class Customer:
         self.patience_ms = sources.patience.next_ms() if sources.patience else -1
         self.handling_ms = sources.handling.next_ms()
         self.wrap_up_ms = sources.wrap_up.next_ms() if sources.wrap_up else 0
+        self.answering_ms = -1
+        """From an offer to its acceptance; -1 = as the agent answers."""
+        self.connecting_ms = 0
+        """From the acceptance until customer and agent are together."""
+        self.refusals: tuple[int, ...] = ()
+        """What becomes of its first offers: declined after so many ms, -1 = not answered at all."""
+        self.onward: tuple[Stretch, ...] = ()
+        """Where it is passed on to when a talk is over."""
         self.served_by = -1
         """Index of the first agent who was with the customer."""
         self.worker: Worker | None = None
@@ -97,6 +127,18 @@ class Customer:
     def completion(self, resolved: bool | None) -> c.AnyCommand:
         """Returns the end of the work with it; `resolved` None = not said."""
         return c.CompleteContact(PLATFORM, self.contact_id, "", resolved)
+
+    def transfer(self) -> c.AnyCommand:
+        """Returns how it is passed on to its next stretch: back to wait, in the queue of that."""
+        return c.RequeueContact(PLATFORM, self.contact_id, self.onward[0].queue, PASSED_ON)
+
+    def go_on(self) -> None:
+        """The next stretch begins: the customer waits for a further agent."""
+        stretch, *later = self.onward
+        self.onward = tuple(later)
+        self.patience_ms = stretch.patience_ms
+        self.answering_ms, self.connecting_ms = stretch.answering_ms, stretch.connecting_ms
+        self.handling_ms, self.wrap_up_ms = stretch.handling_ms, stretch.wrap_up_ms
 
 
 class Visitor(Customer):

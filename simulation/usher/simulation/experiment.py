@@ -14,13 +14,17 @@ from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from usher.queue.branches import Branches
 from usher.queue.rules import Policy
 from usher.simulation.arriving import MS_PER_MIN
 from usher.simulation.figures import figure_named, interval_of
+from usher.simulation.recorded_day import RecordedDay
+from usher.simulation.rows import Batch
 from usher.simulation.samples import Sample, sample
 from usher.simulation.scenario import Day, Scenario
+from usher.simulation.staff import Worker
 from usher.simulation.statistics import enough
 from usher.simulation.streams import Streams
 from usher.simulation.world import Unstable, World
@@ -28,6 +32,8 @@ from usher.simulation.world import Unstable, World
 ROUND = 10
 """Replications between two looks at whether they are enough; also the least."""
 REPLICATIONS_MOST = 100_000
+INTERVAL_MIN = 30
+"""Length of the intervals of the day unless another is asked for."""
 
 Progress = Callable[[int, int], None]
 Varied: TypeAlias = str | int | float | bool | None
@@ -37,7 +43,8 @@ class Case(Struct, frozen=True):
     """What is run: a scenario under a policy, by a name for reports.
 
     `branches`: services and branches of the policy file, needed where the scenario has visitors.
-    `varied`, of the cases of a sweep: by place, the value that stands there.
+    `varied`, of the cases of a sweep: by place, the value that stands there. `recorded`: a day
+    whose people come and work instead of drawn ones.
     """
 
     name: str
@@ -45,6 +52,7 @@ class Case(Struct, frozen=True):
     policy: Policy
     branches: Branches | None = None
     varied: Mapping[str, Varied] = {}
+    recorded: RecordedDay | None = None
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -59,7 +67,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     most: int = 1_000
     seed: int = 1
     confidence: float = 0.95
-    interval_min: int = 30
+    interval_min: int = INTERVAL_MIN
+    keep_contacts: bool = False
+    """Whether samples hold the contacts themselves: the memory of all of them."""
 
     def __post_init__(self) -> None:
         for name in self.half_widths:
@@ -76,7 +86,8 @@ class Job(Struct, frozen=True):
     case: Case
     seed: int
     number: int
-    interval_min: int
+    interval_min: int = INTERVAL_MIN
+    keep_contacts: bool = False
 
 
 class Result(Struct, frozen=True, kw_only=True):
@@ -99,14 +110,25 @@ _Run: TypeAlias = Future[tuple[Sample, ...]]
 
 def run(job: Job) -> tuple[Sample, ...]:
     """Runs one replication; raises Unstable with the case, BrokenRun, and what the pool finds."""
-    scenario = job.case.scenario
-    streams = Streams(job.seed, job.number)
-    world = World(scenario, job.case.policy, streams, job.case.branches)
-    bounds = bounds_ms(scenario, job.interval_min)
+    world = world_of(job)
     try:
-        return tuple(sample(batch, scenario, world.workers, bounds) for batch in world.batches())
+        return tuple(_sample(job, batch, world.workers) for batch in world.batches())
     except Unstable as error:
         raise Unstable(f"{job.case.name}: {error}") from error
+
+
+def world_of(job: Job) -> World:
+    """Returns the world of one replication, before anything has happened in it."""
+    case, streams = job.case, Streams(job.seed, job.number)
+    return World(
+        case.scenario, case.policy, streams, branches=case.branches, recorded=case.recorded
+    )
+
+
+def _sample(job: Job, batch: Batch, workers: list[Worker]) -> Sample:
+    scenario = job.case.scenario
+    found = sample(batch, scenario, workers, bounds_ms(scenario, job.interval_min))
+    return replace(found, contacts=batch.contacts) if job.keep_contacts else found
 
 
 def bounds_ms(scenario: Scenario, interval_min: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -198,10 +220,11 @@ class _Running:
 
     def _jobs(self, numbers: range) -> Iterator[tuple[int, int, Job]]:
         """Yields the place of a case, a replication number and what is to be run."""
-        seed, interval_min = self._plan.seed, self._plan.interval_min
+        plan = self._plan
         for number in numbers:
             for place, case in enumerate(self._cases):
-                yield place, number, Job(case, seed, number, interval_min)
+                job = Job(case, plan.seed, number, plan.interval_min, plan.keep_contacts)
+                yield place, number, job
 
 
 def _rounds(plan: Plan, *, once: bool) -> Iterator[range]:

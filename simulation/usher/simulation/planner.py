@@ -19,15 +19,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
-from usher.simulation.experiment import Case, Plan, Progress, Result, experiment
+from usher.simulation.experiment import Case, Job, Plan, Progress, Result, experiment, world_of
 from usher.simulation.places import place_of
 from usher.simulation.report import traces
 from usher.simulation.report.exports import day_columns, figure_columns
 from usher.simulation.report.frames import frame
-from usher.simulation.streams import Streams
 from usher.simulation.studies.running import named_apart, pool_of, read_case
 from usher.simulation.sweeps import Axis, axis_of, grid
-from usher.simulation.world import World
 
 if TYPE_CHECKING:
     from polars import DataFrame
@@ -156,7 +154,7 @@ def sweep(
 def run(scenario: ScenarioLike, *, number: int = 0, seed: int = 1) -> Run:
     """Returns one replication with all its rows, run in this process."""
     case = scenario if isinstance(scenario, Case) else read(scenario)
-    world = World(case.scenario, case.policy, Streams(seed, number), case.branches)
+    world = world_of(Job(case, seed, number))
     batches = tuple(world.batches())
     return Run(traces.Trace(tuple(case.scenario.types), tuple(world.workers), batches))
 

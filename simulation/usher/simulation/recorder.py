@@ -46,6 +46,7 @@ class Recorder:
                 outcome,
                 customer.served_by,
                 customer.attempt,
+                customer.number,
             )
         )
 

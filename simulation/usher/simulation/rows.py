@@ -31,6 +31,8 @@ class ContactRows(Struct, frozen=True, eq=False, kw_only=True):
     """int64, index of the agent who was with the customer first; -1 = nobody."""
     attempt: Int64s
     """int64: 1 for a customer's first try, more for retrials and redials."""
+    number: Int64s
+    """int64, 1 for the first contact of its type that came in the run, and so on."""
 
     def facts(self, chosen: NDArray[np.bool_] | None = None) -> ContactFacts:
         """Returns the columns that measures go by, of the chosen rows or of all."""

@@ -86,6 +86,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     types: dict[str, Sums]
     staff: Staffing
     intervals: tuple[IntervalSums, ...] = ()
+    contacts: ContactRows | None = None
+    """The contacts themselves, where a plan asks to keep them."""
 
 
 def sample(

@@ -1,11 +1,13 @@
 """What agents do with a customer they have: serve, finish, wrap up, or lose the customer.
 
     take -> begin -> finish -> (wrap-up) -> done        take -> the customer does not come -> done
+                     pass on -> (wrap-up) -> done, while the customer waits for a further agent
 
 An agent is busy from `take` on. The same for contacts and visitors; it must not know how an agent
 got the customer.
 """
 
+from copy import copy
 from functools import partial
 from typing import Final
 
@@ -14,7 +16,7 @@ from usher.queue import events as e
 from usher.queue.measures import Outcome
 from usher.queue.values import LegId
 from usher.simulation.crowd import Crowd
-from usher.simulation.customers import PLATFORM, Customer
+from usher.simulation.customers import PASSED_ON, PLATFORM, Customer
 from usher.simulation.duty import Duty
 from usher.simulation.engine import Engine
 from usher.simulation.pace import SharedWork
@@ -79,17 +81,26 @@ class Work:
 
     def wait_again(self, customer: Customer) -> None:
         """The customer is without an agent, and waits anew."""
-        self._leave_shared(customer)
-        self._let_go(customer)
-        if not customer.waiting:
-            customer.kind.count(self._engine.now_ms, 1, 0)
-        customer.waiting, customer.worker, customer.leg_id = True, None, _NO_LEG
-        customer.talk_from_ms = -1
+        self._part(customer, 0)
         self._crowd.be_patient(customer)
 
     def requeued(self, event: e.ContactRequeued) -> None:
-        """The contact is back in its queue, or the ticket in its line."""
-        self.wait_again(self._live[event.contact_id])
+        """The contact is back in its queue or in another one, or the ticket in its line."""
+        customer = self._live[event.contact_id]
+        self._part(customer, event.wrap_until_ms)
+        if event.reason == PASSED_ON:
+            customer.go_on()
+        self._crowd.be_patient(customer)
+
+    def _part(self, customer: Customer, wrap_until_ms: int) -> None:
+        """Ends the customer's leg, and takes everything of it from the customer."""
+        self._leave_shared(customer)
+        # A wrap-up goes on while the customer may already be on its next leg.
+        self._end_leg(copy(customer), wrap_until_ms)
+        if not customer.waiting:
+            customer.kind.count(self._engine.now_ms, 1, 0)
+        customer.waiting, customer.worker, customer.leg_id = True, None, _NO_LEG
+        customer.taken_ms = customer.talk_from_ms = -1
 
     def _shared_work(self, worker: Worker, customer: Customer) -> SharedWork | None:
         channel = customer.facts.channel
@@ -125,6 +136,9 @@ class Work:
 
     def _finish(self, customer: Customer) -> None:
         kind, worker = customer.kind, customer.worker
+        if customer.onward:
+            self._engine.do(customer.transfer())
+            return
         resolved = None
         if kind.rules.redial is not None and worker is not None:
             resolved = kind.resolved.happens(worker.group.quality.get(kind.name, 1.0))
@@ -132,19 +146,23 @@ class Work:
 
     def _completed(self, event: e.ContactCompleted) -> None:
         customer = self._live[event.contact_id]
-        now_ms, worker = self._engine.now_ms, customer.worker
         self._leave_shared(customer)
         self._crowd.end(customer, _COMPLETED)
-        if worker is not None and event.wrap_until_ms > now_ms:
-            self.wrapping[customer.leg_id] = (customer, worker, now_ms)
-            self._recorder.wrapping(now_ms, 1)
-            after_ms = customer.wrap_up_ms
-            self._engine.later(after_ms, partial(self._finish_wrap_up, customer.leg_id))
-            self._duty.changed(worker)
-        else:
-            self._let_go(customer)
+        self._end_leg(customer, event.wrap_until_ms)
         if event.resolved is False:
             self._crowd.come_again(customer, customer.kind.redial)
+
+    def _end_leg(self, customer: Customer, wrap_until_ms: int) -> None:
+        """Ends a leg, at once or after its wrap-up; `customer` stays as it is on this leg."""
+        now_ms, worker = self._engine.now_ms, customer.worker
+        if worker is None or wrap_until_ms <= now_ms:
+            self._let_go(customer)
+            return
+        self.wrapping[customer.leg_id] = (customer, worker, now_ms)
+        self._recorder.wrapping(now_ms, 1)
+        after_ms = customer.wrap_up_ms
+        self._engine.later(after_ms, partial(self._finish_wrap_up, customer.leg_id))
+        self._duty.changed(worker)
 
     def _finish_wrap_up(self, leg_id: LegId) -> None:
         if leg_id in self.wrapping:

@@ -4,11 +4,12 @@
         -> command -> Pool.execute -> events -> Pool.apply -> what people do about it -> agenda
 
 Who does what: customers `crowd`, agents `duty`, `answering`, `work`, clerks and visitors `visits`.
+Who takes part: `people`.
 No rule of routing stands here or there. The pool's time is the run's: ms since midnight of its day.
 The same scenario, policy, seed and replication give the same run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -19,6 +20,7 @@ from usher.queue.branches import Branches
 from usher.queue.measures import Outcome
 from usher.queue.rules import Policy
 from usher.queue.values import SYSTEM, ContactState
+from usher.router.pool import Pool
 from usher.simulation.answering import Answering
 from usher.simulation.arriving import MS_PER_MIN
 from usher.simulation.checks import BrokenRun, check_batch
@@ -26,6 +28,7 @@ from usher.simulation.crowd import Crowd, Unstable
 from usher.simulation.customers import Kind
 from usher.simulation.duty import Duty
 from usher.simulation.engine import Engine
+from usher.simulation.people import People, ScenarioPeople
 from usher.simulation.premises import (
     DAY_MS,
     calendar_around,
@@ -34,11 +37,11 @@ from usher.simulation.premises import (
     has_visitors,
     with_desks,
 )
+from usher.simulation.recorded_day import RecordedDay, RecordedPeople
 from usher.simulation.recorder import Recorder
 from usher.simulation.rows import Batch
 from usher.simulation.scenario import Day, Scenario, Steady
 from usher.simulation.seats import Seats
-from usher.simulation.staff import hire, roster_of, turns
 from usher.simulation.streams import Streams
 from usher.simulation.visits import Visits
 from usher.simulation.work import Work
@@ -50,8 +53,9 @@ class World:
     """One run of a scenario under a policy; `batches` is to be taken once.
 
     `branches`: services and branches of the policy file, where the scenario has visitors; raises
-    ValueError if it has some and there are none. `workers`: all agents, in the order of the indexes
-    that rows name them by.
+    ValueError if it has some and there are none. `recorded`: a day whose people come and work
+    instead of drawn ones. `workers`: all agents, in the order of the indexes that rows name them
+    by.
     """
 
     def __init__(
@@ -59,14 +63,15 @@ class World:
         scenario: Scenario,
         policy: Policy,
         streams: Streams,
+        *,
         branches: Branches | None = None,
+        recorded: RecordedDay | None = None,
     ) -> None:
         self._scenario = scenario
         self._engine = Engine()
-        named = enumerate(scenario.types.items())
-        self._kinds = [Kind(name, index, rules, streams) for index, (name, rules) in named]
-        self.workers = hire(scenario, streams)
-        self._recorder = Recorder(self._kinds, self.workers)
+        people = _people_of(scenario, streams, recorded)
+        self.workers = people.workers
+        self._recorder = Recorder(people.kinds, self.workers)
         day = scenario.horizon
         self._opens_ms = day.opens_min * MS_PER_MIN if isinstance(day, Day) else 0
         self._closes_ms = day.closes_min * MS_PER_MIN if isinstance(day, Day) else None
@@ -74,14 +79,21 @@ class World:
         duty = Duty(self._engine, self.workers, self._recorder)
         self._work = Work(self._engine, self._recorder, duty, self._crowd)
         Answering(self._engine, self._crowd, duty, self._work)
-        self._configure(policy)
+        self._configure(policy, people)
         if has_visitors(scenario):
             seats = Seats(self._engine, self._open_branches(branches))
             Visits(self._engine, self._crowd, duty, self._work, seats)
-        duty.begin(turns(scenario, self.workers, streams))
-        self._arrivals = {kind.name: kind.arrivals(self._opens_ms) for kind in self._kinds}
-        for kind in self._kinds:
+        duty.begin(people.turns())
+        self._arrivals = {kind.name: kind.arrivals(self._opens_ms) for kind in people.kinds}
+        for kind in people.kinds:
             self._await_next(kind)
+
+    def watch(self, at_ms: int, look: Callable[[Pool], None]) -> None:
+        """Lets somebody look at the pool at a moment of the run, after what was put there before.
+
+        The pool changes its records in place: they are to be read at once, and none to be kept.
+        """
+        self._engine.agenda.put(at_ms, partial(look, self._engine.pool))
 
     def batches(self) -> Iterator[Batch]:
         """Yields what the run leaves, as the horizon says; raises Unstable."""
@@ -130,11 +142,16 @@ class World:
 
     # what the pool is told before anybody comes
 
-    def _configure(self, policy: Policy) -> None:
+    def _configure(self, policy: Policy, people: People) -> None:
         engine = self._engine
         engine.do(c.OpenPool(SYSTEM, "simulation", np.__version__, scipy.__version__))
         engine.do(c.SetPolicy(SYSTEM, policy))
-        engine.do(c.SetRoster(SYSTEM, roster_of(self._scenario, self.workers)))
+        engine.do(c.SetRoster(SYSTEM, people.roster))
+        for at_ms, change in people.changes():
+            engine.agenda.put(at_ms, partial(self._change, change))
+
+    def _change(self, change: c.SetPolicy | c.SetRoster) -> None:
+        self._engine.do(change)
 
     def _open_branches(self, branches: Branches | None) -> Branches:
         """Returns the branches with their desks, which are open from now on by their hours."""
@@ -166,3 +183,9 @@ class World:
         for _ in range(kind.batch()):
             self._crowd.come(kind, 1)
         self._await_next(kind)
+
+
+def _people_of(scenario: Scenario, streams: Streams, recorded: RecordedDay | None) -> People:
+    if recorded is None:
+        return ScenarioPeople(scenario, streams)
+    return RecordedPeople(recorded, scenario, streams)

@@ -24,6 +24,11 @@ CSV = typer.Option(
     "--csv", help="Write all figures here as CSV; by interval of the day beside it, NAME.day.csv."
 )
 PARQUET = typer.Option("--parquet", help="The same as Parquet: NAME.parquet, NAME.day.parquet.")
+DAY = typer.Option(help="Day, YYYY-MM-DD; default: the last whole one.")
+ZONE = typer.Option(help="Time zone of a journal's days, such as Europe/Vienna.")
+ARCHIVE = typer.Option(
+    "--archive", help="Folder of the journal's archive files; default: archive beside it."
+)
 
 
 def console() -> "Console":

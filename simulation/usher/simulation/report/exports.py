@@ -8,6 +8,7 @@ the title that it has in the terminal. Text comes out; it must not know files.
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final, TypeAlias
 
 import msgspec
@@ -64,9 +65,12 @@ class Columns(Struct, frozen=True, eq=False):
     values: Mapping[str, Sequence[Field]]
 
 
-def as_csv(results: Sequence[Result]) -> str:
-    """Returns CSV under the names of `figure_columns`."""
-    return _csv(figure_columns(results))
+NOTHING_MORE: Final[Mapping[str, object]] = {}
+
+
+def as_csv(results: Sequence[Result], apart: Sequence[Result] = ()) -> str:
+    """Returns CSV of `figure_columns`."""
+    return _csv(figure_columns(results, apart))
 
 
 def day_as_csv(results: Sequence[Result]) -> str:
@@ -74,14 +78,18 @@ def day_as_csv(results: Sequence[Result]) -> str:
     return _csv(day_columns(results))
 
 
-def figure_columns(results: Sequence[Result]) -> Columns:
-    """Returns `FIGURE_COLUMNS`, and after `case` a column for each place that was varied."""
+def figure_columns(results: Sequence[Result], apart: Sequence[Result] = ()) -> Columns:
+    """Returns `FIGURE_COLUMNS`, and after `case` a column for each place that was varied.
+
+    Results `apart` come first, and are compared with none.
+    """
     varied = {
         place: _type_of([result.case.varied.get(place) for result in results])
         for place in varied_places(results)
     }
     types = {"case": str, **varied, **FIGURE_COLUMNS}
-    return columns_of(types, _figure_rows(results, varied))
+    rows = (_figure_rows(each, varied) for each in (*((one,) for one in apart), results))
+    return columns_of(types, chain.from_iterable(rows))
 
 
 def day_columns(results: Sequence[Result]) -> Columns:
@@ -107,12 +115,12 @@ def columns_of(types: Mapping[str, ColumnType], rows: Iterable[Sequence[Field]])
     return Columns(types, values)
 
 
-def as_json(results: Sequence[Result], more: Mapping[str, object] | None = None) -> str:
+def as_json(results: Sequence[Result], more: Mapping[str, object] = NOTHING_MORE) -> str:
     """Returns one JSON object with all that the tables hold; raises ValueError for no results.
 
     `figures` and `day_figures` tell titles and units by name. Of each case, `figures` and
-    `difference` (from the first case) are by type, then by figure; `varied` is by place.
-    `more` is put beside them.
+    `difference` (from the first case) are by type, then by figure; `varied` is by place. `more` is
+    the caller's own.
     """
     check_results(results)
     targets = [result.case.scenario.target for result in results]
@@ -126,7 +134,7 @@ def as_json(results: Sequence[Result], more: Mapping[str, object] | None = None)
         },
         "day_figures": {course.name: _Told(course.title, course.unit) for course in COURSES},
         "cases": [_case(results[0], result) for result in results],
-        **(more or {}),
+        **more,
     }
     return json_text(told)
 

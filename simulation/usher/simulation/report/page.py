@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from usher.simulation.report.plots import Plot
 
 Section: TypeAlias = tuple[str, str, Markup]
-"""A word of our own that is its id, its heading, its content."""
+"""The id of a section, a word of our own; its heading; its content."""
 
 _IN_SHORT: Final = ("service_level", "abandoned", "mean_wait", "occupancy", "agent_hours", "cost")
 
@@ -70,36 +70,44 @@ def page(
     results: Sequence[Result],
     title: str,
     notes: Sequence[str] = (),
-    own: Sequence[Section] = (),
+    more: Sequence[Section] = (),
 ) -> str:
     """Returns the report of cases, the first of which the others are compared with, as HTML.
 
-    `notes` are sentences, `own` sections of the caller's, which come first. Raises ValueError
-    for no results, ReportsMissing without matplotlib.
+    `notes` are sentences and `more` sections of the caller's own. Raises ValueError for no
+    results, ReportsMissing without matplotlib.
     """
     check_results(results)
     day_plots, case_plots = _plots(results)
     sections: list[Section] = [
-        *own,
         ("short", "In short", _in_short(results)),
+        *more,
         ("asked", "What was asked", _asked(results)),
         ("compared", f"Compared with {results[0].case.name}", _compared(results, case_plots)),
         ("day", "Through the day", _through_the_day(results, day_plots)),
         ("figures", "All figures", _all_figures(results)),
         ("reading", "How to read this", listing(reading(results))),
     ]
-    return document(results, title, notes, sections)
+    return document(title, basis_of(results), sections, warnings=findings(results), notes=notes)
 
 
 def document(
-    results: Sequence[Result], title: str, notes: Sequence[str], sections: Sequence[Section]
+    title: str,
+    basis: str,
+    sections: Sequence[Section],
+    *,
+    warnings: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> str:
-    """Returns a page of sections (name, heading, content); those without content are left out."""
+    """Returns a page that stands alone; sections without content are left out.
+
+    `basis` is a sentence under the title, what the figures are of.
+    """
     told = [(name, heading, content) for name, heading, content in sections if content]
     body = element(
         "body",
-        element("header", element("h1", text(title)), paragraph(_basis(results))),
-        _warning(findings(results)),
+        element("header", element("h1", text(title)), paragraph(basis)),
+        _warning(warnings),
         listing(notes) if notes else Markup(""),
         _contents([(name, heading) for name, heading, _ in told]),
         element("main", *(section(name, heading, content) for name, heading, content in told)),
@@ -139,7 +147,8 @@ def _warning(sentences: Sequence[str]) -> Markup:
     return element("div", heading, listing(sentences), class_="warning", role="note")
 
 
-def _basis(results: Sequence[Result]) -> str:
+def basis_of(results: Sequence[Result]) -> str:
+    """Returns what figures of cases are based on, in a sentence."""
     bases = list(dict.fromkeys(map(basis_text, results)))
     if len(bases) > 1:
         return "; ".join(f"{result.case.name}: {basis_text(result)}" for result in results) + "."
@@ -152,9 +161,9 @@ def _in_short(results: Sequence[Result]) -> Markup:
     target = results[0].case.scenario.target
     figures = [figure for name in _IN_SHORT if _is_told(figure := figure_named(name), results)]
 
-    def header(figure: Figure) -> str:
-        name = figure_title(figure, target) if len(targets) == 1 else figure.title
-        return f"{name} ({unit_text(figure.unit)})"
+    def header(one: Figure) -> str:
+        name = figure_title(one, target) if len(targets) == 1 else one.title
+        return f"{name} ({unit_text(one.unit)})"
 
     rows = [
         [
@@ -202,7 +211,7 @@ def _compared(results: Sequence[Result], plots: Sequence["Plot"]) -> Markup:
     headers = ["figure", "unit", *(result.case.name for result in results[1:])]
     caption = f"Difference from {first.case.name}"
     differences = table(caption, headers, comparison_rows(results), words=2)
-    return Markup(differences + paragraph(mark_text(first)) + "".join(map(figure_of, plots)))
+    return Markup(differences + paragraph(mark_text(first)) + "".join(map(drawn, plots)))
 
 
 def _through_the_day(results: Sequence[Result], plots: Sequence["Plot"]) -> Markup:
@@ -212,7 +221,7 @@ def _through_the_day(results: Sequence[Result], plots: Sequence["Plot"]) -> Mark
         for result in results
         if (parts := day_parts(result))
     ]
-    return Markup("".join([*map(figure_of, plots), *tables]))
+    return Markup("".join([*map(drawn, plots), *tables]))
 
 
 def _all_figures(results: Sequence[Result]) -> Markup:
@@ -228,11 +237,11 @@ def _all_figures(results: Sequence[Result]) -> Markup:
     return Markup("".join(tables))
 
 
-def figure_of(plot: "Plot") -> Markup:
-    """Returns a plot with its title and caption."""
+def drawn(plot: "Plot") -> Markup:
+    """Returns a drawn plot with its words."""
     words = element("figcaption", element("h3", text(plot.title)), paragraph(plot.caption))
-    drawn = scrolled(plot.title, inline_svg(plot.svg, plot.name, plot.alt))
-    return element("figure", words, drawn)
+    image = scrolled(plot.title, inline_svg(plot.svg, plot.name, plot.alt))
+    return element("figure", words, image)
 
 
 def reading(results: Sequence[Result]) -> list[str]:

@@ -13,7 +13,7 @@ from usher.simulation.goals import Check, Floats, values
 from usher.simulation.proposal import Proposal
 from usher.simulation.report.drawing import Line, draw_lines
 from usher.simulation.report.markup import Markup, listing, paragraph, table
-from usher.simulation.report.page import figure_of
+from usher.simulation.report.page import drawn
 from usher.simulation.report.plots import Plot
 from usher.simulation.report.staffing import (
     MISSES_MEANS,
@@ -48,7 +48,7 @@ def section_of(proposal: Proposal, today: Case, results: Sequence[Result]) -> Ma
             words=3,
         ),
         paragraph(f"{MISSES_MEANS}."),
-        *map(figure_of, plots(proposal, today, results)),
+        *map(drawn, plots(proposal, today, results)),
         table("Agents by interval", headers, interval_rows(proposal, scenario, results)),
     ]
     if shifts:

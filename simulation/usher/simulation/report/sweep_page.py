@@ -14,13 +14,14 @@ from usher.simulation.report.page import (
     ReportsMissing,
     Section,
     asked_of,
+    basis_of,
     document,
-    figure_of,
+    drawn,
     reading,
 )
 from usher.simulation.report.summary import check_results, varied_places
 from usher.simulation.report.tables import sweep_rows
-from usher.simulation.report.wording import figure_title, mark_text, unit_text
+from usher.simulation.report.wording import figure_title, findings, mark_text, unit_text
 from usher.simulation.sweeps import labels
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def sweep_page(
     """
     check_results(results)
     first = results[0]
-    plots = "".join(map(figure_of, _plots(results, figures)))
+    plots = "".join(map(drawn, _plots(results, figures)))
     sections: list[Section] = [
         ("varied", "What was varied", _varied(results)),
         ("plots", "What changes", Markup(plots)),
@@ -44,7 +45,7 @@ def sweep_page(
         ("asked", "What was asked", asked_of(first, None)),
         ("reading", "How to read this", listing(reading(results))),
     ]
-    return document(results, title, notes, sections)
+    return document(title, basis_of(results), sections, warnings=findings(results), notes=notes)
 
 
 def _plots(results: Sequence[Result], figures: Sequence[Figure]) -> tuple["Plot", ...]:

@@ -84,8 +84,8 @@ def show_sweep(results: Sequence[Result], figures: Sequence[Figure], console: Co
 
 def figures_table(result: Result) -> Table:
     """Returns the figures of a case: of all types together and of each, with half-widths."""
-    table = _table(result.case.name, ("figure", "unit"), types_of(result))
-    return _filled(table, figure_rows(result))
+    table = empty_table(result.case.name, ("figure", "unit"), types_of(result))
+    return filled(table, figure_rows(result))
 
 
 def day_table(result: Result) -> Table:
@@ -96,10 +96,10 @@ def day_table(result: Result) -> Table:
     """
     # Ten columns fit into 80 letters: headings word by word, one space between, and nothing else.
     heads = [_head(_by_word(course.title), course.unit) for course in COURSES]
-    table = _table(f"{result.case.name} by interval", ("from",), heads)
+    table = empty_table(f"{result.case.name} by interval", ("from",), heads)
     table.box, table.show_edge, table.pad_edge = box.SIMPLE_HEAD, False, False
     table.padding = 0
-    return _filled(table, day_rows(day_parts(result)))
+    return filled(table, day_rows(day_parts(result)))
 
 
 def comparison_table(results: Sequence[Result], type_name: str = ALL) -> Table:
@@ -108,12 +108,14 @@ def comparison_table(results: Sequence[Result], type_name: str = ALL) -> Table:
     of_type = "" if type_name == ALL else f", {type_name}"
     heads = [result.case.name for result in results[1:]]
     title = f"difference from {results[0].case.name}{of_type}"
-    return _filled(_table(title, ("figure", "unit"), heads), comparison_rows(results, type_name))
+    return filled(
+        empty_table(title, ("figure", "unit"), heads), comparison_rows(results, type_name)
+    )
 
 
 def rows_table(title: str, headers: Sequence[str], rows: Sequence[Row], *, words: int) -> Table:
     """Returns a table of these rows; after `words` columns come numbers."""
-    return _filled(_table(title, headers[:words], headers[words:]), rows)
+    return filled(empty_table(title, headers[:words], headers[words:]), rows)
 
 
 def sweep_table(results: Sequence[Result], figures: Sequence[Figure]) -> Table:
@@ -121,7 +123,7 @@ def sweep_table(results: Sequence[Result], figures: Sequence[Figure]) -> Table:
     target = results[0].case.scenario.target
     heads = [_head(figure_title(figure, target), figure.unit) for figure in figures]
     names = labels(varied_places(results))
-    table = _table(f"figures by {', '.join(varied_places(results))}", names, heads)
+    table = empty_table(f"figures by {', '.join(varied_places(results))}", names, heads)
     table.show_lines = True
     count = len(names)
     for cells in sweep_rows(results, figures):
@@ -195,7 +197,8 @@ def _mean(spread: Spread | None) -> float | None:
     return None if spread is None else spread.mean
 
 
-def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+def empty_table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+    """Returns a table with its head: `names` are words, `numbers` stand to the right."""
     table = Table(title=Text(title), title_justify="left")
     for name in names:
         table.add_column(Text(name))
@@ -219,7 +222,8 @@ def _with_difference(estimated: str, differs: str) -> Text:
     return cell
 
 
-def _filled(table: Table, rows: Sequence[Row]) -> Table:
+def filled(table: Table, rows: Sequence[Row]) -> Table:
+    """Returns the table with these rows; what differs is bold."""
     for row in rows:
         table.add_row(*(Text(cell, style="bold" if cell.endswith(MARK) else "") for cell in row))
     return table

@@ -3,7 +3,7 @@
 It must not know what a study asks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -49,19 +49,31 @@ def _need(module: str, missing: Callable[[ImportError], ReportsMissing | FramesM
         raise StudyRefused(str(missing(error))) from error
 
 
-def write(results: Sequence[Result], files: Files, page: Callable[[], str]) -> None:
-    """Writes what was asked for; raises OSError, and what a missing extra raises."""
-    by_interval = any(map(is_day, results))
+def write(
+    results: Sequence[Result],
+    files: Files,
+    page: Callable[[], str],
+    *,
+    apart: Sequence[Result] = (),
+    more: Mapping[str, object] = exports.NOTHING_MORE,
+) -> None:
+    """Writes what was asked for; raises OSError, and what a missing extra raises.
+
+    Results `apart` stand first in CSV and Parquet, and are compared with none. `more` is the
+    caller's own, for JSON.
+    """
+    everything = (*apart, *results)
+    by_interval = any(map(is_day, everything))
     if files.json is not None:
-        files.json.write_text(exports.as_json(results), encoding="utf-8")
+        files.json.write_text(exports.as_json(results, more), encoding="utf-8")
     if files.csv is not None:
-        files.csv.write_text(exports.as_csv(results), encoding="utf-8")
+        files.csv.write_text(exports.as_csv(results, apart), encoding="utf-8")
         if by_interval:
-            day_file(files.csv).write_text(exports.day_as_csv(results), encoding="utf-8")
+            day_file(files.csv).write_text(exports.day_as_csv(everything), encoding="utf-8")
     if files.parquet is not None:
-        frame(exports.figure_columns(results)).write_parquet(files.parquet)
+        frame(exports.figure_columns(results, apart)).write_parquet(files.parquet)
         if by_interval:
-            frame(exports.day_columns(results)).write_parquet(day_file(files.parquet))
+            frame(exports.day_columns(everything)).write_parquet(day_file(files.parquet))
     if files.html is not None:
         files.html.write_text(page(), encoding="utf-8")
 

@@ -124,13 +124,14 @@ def _type(queue: str, calls: list[Replayed], rules: ReplayRules) -> ContactType:
 
 def staff_of(calls: Sequence[Call], rules: ReplayRules) -> Group:
     """Returns the agents on duty."""
-    return staff_from(stretches_s(calls, rules.duty_gap_s))
+    found = stretches(calls, rules.duty_gap_s)
+    return staff_from([(one.from_s, one.until_s) for one in found])
 
 
-def staff_from(stretches: Sequence[tuple[int, int]]) -> Group:
+def staff_from(spans_s: Sequence[tuple[int, int]]) -> Group:
     """Returns an agent for each stretch of duty, in seconds; shifts go to the nearest minute."""
     minutes = [
-        (round(from_s / 60), min(MINUTES, round(until_s / 60))) for from_s, until_s in stretches
+        (round(from_s / 60), min(MINUTES, round(until_s / 60))) for from_s, until_s in spans_s
     ]
     return group_of(
         tuple(
@@ -147,8 +148,16 @@ def group_of(shifts: tuple[Shift, ...]) -> Group:
     return Group(capacity=Capacity(units=1, channels={Channel.VOICE: voice}), shifts=shifts)
 
 
-def stretches_s(calls: Sequence[Call], gap_s: int) -> list[tuple[int, int]]:
-    """Returns when somebody was on duty, in seconds after midnight, agent by agent.
+class Stretch(Struct, frozen=True):
+    """A stretch of duty of one agent, in seconds after midnight."""
+
+    agent: str
+    from_s: int
+    until_s: int
+
+
+def stretches(calls: Sequence[Call], gap_s: int) -> list[Stretch]:
+    """Returns when somebody was on duty, agent by agent.
 
     A talk that no other is near says that somebody took it, not that somebody was there: such a
     stretch is left out.
@@ -158,7 +167,7 @@ def stretches_s(calls: Sequence[Call], gap_s: int) -> list[tuple[int, int]]:
         if call.talk_start_s is not None:
             starts_s[call.agent].append(call.talk_start_s)
     return [
-        (from_s, until_s)
+        Stretch(duty.agent, from_s, until_s)
         for duty in agents_on_duty(calls, gap_s)
         for from_s, until_s in duty.intervals_s
         if sum(from_s <= start_s <= until_s for start_s in starts_s[duty.agent]) > 1
