@@ -46,6 +46,7 @@ def test_a_staffing_is_found_told_and_written(tmp_path: Path) -> None:
     page = files["html"].read_text(encoding="utf-8")
     assert "Service level against its target" in page and "What a service level takes" in page
     proposed = read_scenario(out).scenario
+    assert "proposed" == proposed.name
     worked = {
         (shift["group"], shift["from"], shift["until"], shift["agents"])
         for shift in told_json["staffing"]["shifts"]["worked"]

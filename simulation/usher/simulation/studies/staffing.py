@@ -4,6 +4,7 @@ It must not know how a staffing is found or a report is made.
 """
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from usher.queue.measures import ServiceLevel
+from usher.queue.values import CODE_PATTERN
 from usher.router.service.durations import DURATION_FORM, parse_duration
 from usher.simulation.experiment import Case, Plan, Result
 from usher.simulation.figures import ALL
@@ -254,13 +256,15 @@ def _write(asked: Asked, proposal: Proposal, today: Case, results: tuple[Result,
 def _proposed_scenario(asked: Asked, proposal: Proposal, today: Case, out: Path) -> Scenario:
     """Returns the scenario with the shifts, or by interval without any, for a file of its own.
 
-    Its policy is found from there; its service level is counted as was asked.
+    Its policy is found from there; its service level is counted as was asked. It is named as the
+    file, where that may be a name: beside today's scenario it is another.
     """
     posts, counts = proposal.posts, proposal.found.counts
     if proposal.plan is not None:
         posts, counts = proposal.plan.posts, proposal.plan.found.counts
     policy = os.path.relpath(asked.scenario.parent / today.scenario.policy, out.parent)
-    return replace(posts.scenario(today.scenario, counts), policy=policy)
+    name = out.stem if re.fullmatch(CODE_PATTERN, out.stem) else today.scenario.name
+    return replace(posts.scenario(today.scenario, counts), name=name, policy=policy)
 
 
 def _page(proposal: Proposal, today: Case, results: tuple[Result, ...]) -> str:
