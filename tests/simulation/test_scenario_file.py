@@ -308,7 +308,7 @@ until = "16:00"
         "scenario.toml:5: target.threshold: found 20, expected a duration such as "
         '"250ms", "20s", "1m30s" or "2h"; whole milliseconds go with the key "threshold_ms"',
         "scenario.toml:9: types.call.arrivals.kind: found nothing, expected "
-        '"poisson" or "curve" or "gaps" or "listed"',
+        '"poisson" or "curve" or "gaps" or "listed" or "history"',
         f'scenario.toml:10: types.call.handling.kind: found "exponental", expected {KINDS}; '
         'did you mean "exponential"?',
         'scenario.toml:11: types.call.patience: found kind = "uniform", low = 20.0, high = 10.0: '

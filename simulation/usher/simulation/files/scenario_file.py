@@ -10,6 +10,7 @@ made of the same shape that the reader uses. Must not run anything.
 
 import inspect as source
 from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -39,7 +40,8 @@ from usher.router.service.files import (
     PolicyFile,
     TomlFile,
 )
-from usher.simulation.scenario import Group, Scenario
+from usher.simulation.files.history import History, curve_of
+from usher.simulation.scenario import ContactType, Group, Scenario, TypeName
 from usher.simulation.scenario_findings import unknown
 from usher.simulation.scenario_routing import RoutingReason
 from usher.simulation.scenario_rules import ScenarioReason, check_scenario
@@ -66,6 +68,12 @@ DURATION_PATTERN = "^(?=.)([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s
 TIME_PATTERN = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
 
+class HistoryReason(StrEnum):
+    """What a finding about arrivals from a file is about; stable, for machines."""
+
+    BAD_HISTORY = "BAD_HISTORY"
+
+
 class ReadScenario(Struct, frozen=True):
     """A sound scenario, the policy that it names, and what is doubtful about them.
 
@@ -89,6 +97,7 @@ def read_scenario(path: Path) -> ReadScenario:
     reader = ShapeReader()
     read = reader.read_struct(file.values, scenario_shape(), ())
     of_shape = [*reader.findings, *_unknown_capacities(file.values)]
+    of_shape += _taken_from_history(read, path.parent)
     policy, of_policy = _read_policy(path.parent, read.get("policy"))
     scenario = _scenario(read, of_shape)
     found = _joined(of_shape, _of_values(scenario, policy, file.values, read))
@@ -107,14 +116,42 @@ def scenario_shape() -> inspect.StructType:
     names = inspect.StrType(pattern=CODE_PATTERN)
     capacity = struct_shape(Capacity)
     entry = with_types(group, capacity=inspect.UnionType((names, capacity)))
+    types = inspect.DictType(inspect.type_info(TypeName), _with_history(struct_shape(ContactType)))
     shape = with_types(
         scenario,
+        types=types,
         groups=inspect.DictType(names, entry),
         policy=inspect.StrType(min_length=1, max_length=_PATH_MOST),
     )
     fields = (replace(one, required=one.required or one.name == "policy") for one in shape.fields)
     capacities = optional_field("capacities", inspect.DictType(names, capacity))
     return replace(shape, fields=(*fields, capacities))
+
+
+def _with_history(kind: inspect.StructType) -> inspect.StructType:
+    """Returns the shape of a type whose arrivals may come from a file, too."""
+    arrivals = next(field.type for field in kind.fields if field.name == "arrivals")
+    kinds = choices_of(cast("inspect.UnionType", arrivals))
+    return with_types(kind, arrivals=inspect.UnionType((*kinds, struct_shape(History))))
+
+
+def _taken_from_history(read: _Table, folder: Path) -> Iterator[Finding]:
+    """Puts a curve in the place of each history; yields those that cannot be used."""
+    types = _tables(read, "types")
+    for name, kind in list(types.items()):
+        arrivals = kind.get("arrivals")
+        if not isinstance(arrivals, dict) or arrivals.get("kind") != "history":
+            continue
+        try:
+            curve = curve_of(msgspec.convert(arrivals, History), folder)
+        except ValueError as error:
+            place = ("types", name, "arrivals", "file")
+            yield Finding(place, HistoryReason.BAD_HISTORY, str(error))
+            del types[name]
+            continue
+        types[name] = {**kind, "arrivals": msgspec.to_builtins(curve)}
+    if "types" in read:
+        read["types"] = types
 
 
 def _read_policy(folder: Path, name: object) -> tuple[PolicyFile | None, list[FileFinding]]:
