@@ -29,7 +29,7 @@ def client() -> Iterator[Any]:
 
 
 def test_the_result_is_that_of_one_process(client: Any) -> None:
-    assert results() == experiment(CASES, PLAN, client.get_executor())
+    assert results() == experiment(CASES, PLAN, client.get_executor(pure=False))
 
 
 def test_an_interrupt_keeps_what_is_finished_and_the_cluster_serves_the_next_one(
@@ -39,15 +39,15 @@ def test_an_interrupt_keeps_what_is_finished_and_the_cluster_serves_the_next_one
         if (finished, planned) == (3, 2 * REPLICATIONS):
             raise KeyboardInterrupt
 
-    stopped = experiment(CASES, PLAN, client.get_executor(), interrupt)
+    stopped = experiment(CASES, PLAN, client.get_executor(pure=False), interrupt)
     assert {True} == {result.stopped for result in stopped}
     assert 3 == sum(len(result.numbers) for result in stopped)
     for kept, whole in zip(stopped, results(), strict=True):
         assert tuple(whole.samples[number] for number in kept.numbers) == kept.samples
-    assert results() == experiment(CASES, PLAN, client.get_executor())
+    assert results() == experiment(CASES, PLAN, client.get_executor(pure=False))
 
 
 def test_what_a_run_raises_comes_through(client: Any) -> None:
     crowded = replace(day(0), queue_most=1)
     with pytest.raises(Unstable, match="crowded: more than 1 contacts"):
-        experiment((Case("crowded", crowded, POLICY),), Plan(), client.get_executor())
+        experiment((Case("crowded", crowded, POLICY),), Plan(), client.get_executor(pure=False))
