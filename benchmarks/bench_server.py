@@ -3,12 +3,12 @@
     python benchmarks/bench_server.py [--json] [--rounds 5] [--seconds 3] [--patience 180]
 
 Same machine, same client code in another process, the same message sizes; rounds alternate between
-the two, figures are medians over the rounds. Closed loops have a new process of both for each pair
-of rounds: what a process gets through differs by 10% and more from one start to the next, and stays
-so while it runs. A pair of rounds begins when others leave the machine
-alone, waited for so many seconds in all: other processes and the hypervisor (`steal`). A pair
-from which they took more than 1% of the processors is repeated, up to three times as many in all;
-the least disturbed ones count. The last line is one JSON object:
+the two, figures are medians over the rounds. Each pair of rounds has new processes of both: what a
+process gets through differs by 10% and more from one start to the next, and stays so while it runs.
+A pair of rounds begins when others leave the machine alone, waited for so many seconds in all:
+other processes and the hypervisor (`steal`). A pair from which they took more than 1% of the
+processors is repeated, up to three times as many in all; the least disturbed ones count. The last
+line is one JSON object:
 
     commands_vs_echo        steady state: 1,000 agents, 90% busy, a chat = enqueue + accept +
                             complete, offers on one stream: commands/s over echo's calls/s
@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -295,19 +295,17 @@ def _sustains(server: Server, share: float) -> bool:
 
 
 def _measure_open(rounds: int, time_box: list[str], result: Figures) -> None:
-    with both(units=ROOM) as pair:
-        shares = [open_share(server) for server in pair]
+    pair = partial(both, units=ROOM)
+    with pair() as servers:
+        shares = [open_share(server) for server in servers]
 
-        def at_70_percent(*servers: Server) -> Options:
-            closed = closed_loops(*servers)
-            rates = [
-                OF_CAPACITY * share * per_s for share, per_s in zip(shares, closed, strict=True)
-            ]
-            first, second = ([*time_box, "--rate", str(rate)] for rate in rates)
-            return first, second
+    def at_70_percent(*servers: Server) -> Options:
+        closed = closed_loops(*servers)
+        rates = [OF_CAPACITY * share * per_s for share, per_s in zip(shares, closed, strict=True)]
+        first, second = ([*time_box, "--rate", str(rate)] for rate in rates)
+        return first, second
 
-        scenario = ("enqueue", "enqueue")
-        ours, bare = alternating(lambda: nullcontext(pair), rounds, scenario, at_70_percent)
+    ours, bare = alternating(pair, rounds, ("enqueue", "enqueue"), at_70_percent)
     sync_ms = mid(ours, "sync_p99_ms")
     show("enqueue, open loop at 70%", ours, bare)
     result["p99_vs_echo"] = (mid(ours, "p99_ms") - 2 * sync_ms) / mid(bare, "p99_ms")
