@@ -122,25 +122,6 @@ class Ledger:
                 change(self, contact, event, at_ms)
                 self.put_contact(contact)
 
-    def replay(self, events: Sequence[AnyEvent], at_ms: int) -> None:
-        """Applies a whole record that is read back.
-
-        Nobody holds a contact yet, so it is changed in its place; what was touched is not kept.
-        """
-        contacts = self.contacts
-        position = self.position + 1
-        for event in events:
-            kind = type(event)
-            change = _CHANGES.get(kind)
-            if change is None:
-                _OTHERS[kind](self, event, at_ms)
-                continue
-            contact = contacts[event.contact_id]  # type: ignore[union-attr]
-            change(self, contact, event, at_ms)
-            contact.changed_position = position
-        self.position = position
-        self.at_ms = at_ms
-
     def close_record(self, at_ms: int) -> None:
         """Ends a record: all its events are applied."""
         self.position += 1

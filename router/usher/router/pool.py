@@ -119,7 +119,8 @@ class Pool:
     def replay(self, events: Sequence[AnyEvent], at_ms: int) -> None:
         """Applies one record of a journal that is read back: as `apply`, for nobody who matches."""
         self._matcher = None
-        self.ledger.replay(events, at_ms)
+        self.ledger.apply_all(events, at_ms)
+        self.ledger.close_record(at_ms)
 
     def take_changes(self) -> Touched:
         """Returns the records touched since the last call, each as it is now."""
